@@ -1,0 +1,41 @@
+# Compiler flags that every room shares.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(TAILSEG_CCACHE ccache)
+if(TAILSEG_CCACHE)
+  foreach(lang CXX CUDA)
+    if(NOT CMAKE_${lang}_COMPILER_LAUNCHER)
+      set(CMAKE_${lang}_COMPILER_LAUNCHER ${TAILSEG_CCACHE})
+    endif()
+  endforeach()
+endif()
+
+# -ffp-contract=off: a*b+c is two roundings everywhere, so that IoUs and evaluation figures do not depend on the
+# processor. The heavy arithmetic is in oneDNN/cuDNN and does not mind.
+add_library(tailseg_flags INTERFACE)
+set(_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas)
+if(TAILSEG_WERROR)
+  list(APPEND _warnings -Werror)
+endif()
+target_compile_options(tailseg_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:${_warnings} -ffp-contract=off -fno-math-errno>)
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+
+if(TAILSEG_NATIVE AND NOT TAILSEG_SANITIZE)
+  target_compile_options(tailseg_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
+endif()
+if(TAILSEG_SANITIZE STREQUAL "address")
+  target_compile_options(tailseg_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1>)
+  target_link_options(tailseg_flags INTERFACE -fsanitize=address,undefined)
+elseif(TAILSEG_SANITIZE STREQUAL "thread")
+  target_compile_options(tailseg_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=thread -g1>)
+  target_link_options(tailseg_flags INTERFACE -fsanitize=thread)
+elseif(TAILSEG_SANITIZE)
+  message(FATAL_ERROR "TAILSEG_SANITIZE is '${TAILSEG_SANITIZE}'; expected empty, 'address' or 'thread'")
+endif()
