@@ -24,6 +24,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "datasets/mask/rle.h"
+
 namespace tailseg {
 
 // Lists of different lengths in one array: list i is values[begin[i]] .. values[begin[i + 1] - 1].
@@ -124,5 +126,8 @@ AnnotationSet parse_annotations(std::string_view json, const std::string& name);
 // Whether an annotation is a training target: not crowd, not ignored, with a mask, area > 0, a box of at least 1 x 1
 // pixel that meets its image (mmdetection's filter, METHODS 5.6).
 bool is_training_target(const AnnotationSet& set, int32_t annotation);
+
+// An annotation's mask at its image's size: the union of its polygons, or its RLE; empty if it has neither.
+Rle annotation_mask(const AnnotationSet& set, int32_t annotation);
 
 }  // namespace tailseg
