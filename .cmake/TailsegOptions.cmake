@@ -5,11 +5,13 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# Paths below the source folder are hashed as relative ones: a second build folder or clone finds the objects of the first.
 find_program(TAILSEG_CCACHE ccache)
 if(TAILSEG_CCACHE)
   foreach(lang CXX CUDA)
     if(NOT CMAKE_${lang}_COMPILER_LAUNCHER)
-      set(CMAKE_${lang}_COMPILER_LAUNCHER ${TAILSEG_CCACHE})
+      set(CMAKE_${lang}_COMPILER_LAUNCHER
+        env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TAILSEG_CCACHE})
     endif()
   endforeach()
 endif()

@@ -44,6 +44,13 @@ function(tailseg_room)
   set_property(GLOBAL APPEND PROPERTY TAILSEG_ROOMS ${ROOM_NAME})
 endfunction()
 
+# tailseg_link(tensor dnnl): links a room privately to a library (not headers alone) that TailsegDependencies found, here
+# and, as tailseg::dep_<name>, wherever the installed package is used.
+function(tailseg_link room name)
+  target_link_libraries(tailseg_${room} PRIVATE
+    $<BUILD_INTERFACE:tailseg_dep_${name}> $<INSTALL_INTERFACE:tailseg::dep_${name}>)
+endfunction()
+
 # tailseg_program(tailseg-train train.cpp): one program linked to every room it needs.
 function(tailseg_program name)
   add_executable(${name} ${ARGN})

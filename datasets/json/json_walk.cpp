@@ -1,0 +1,127 @@
+// RapidJSON's events, each passed to the value that stands at its place.
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include "datasets/json/json_value.h"
+#include "datasets/json/mapped_file.h"
+#include "tensor/error.h"
+
+namespace tailseg {
+
+namespace {
+
+constexpr size_t kDeepest = 64;  // RapidJSON calls itself once a level: a limit keeps hostile files off the stack's end
+
+class Walk {
+ public:
+  Walk(const rapidjson::MemoryStream& stream, JsonValue& root, const MappedFile* file)
+      : stream_(stream), pending_(&root), file_(file) {
+    frames_.reserve(kDeepest);
+  }
+
+  bool Null() { return target().null(), true; }
+  bool Bool(bool v) { return target().boolean(v), true; }
+  bool Int(int v) { return target().integer(v), true; }
+  bool Uint(unsigned v) { return target().integer(v), true; }
+  bool Int64(int64_t v) { return target().integer(v), true; }
+  bool Uint64(uint64_t v) {
+    if (v > static_cast<uint64_t>(INT64_MAX)) return target().number(static_cast<double>(v)), true;
+    return target().integer(static_cast<int64_t>(v)), true;
+  }
+  bool Double(double v) { return target().number(v), true; }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // only with a flag that is not set
+  bool String(const char* s, rapidjson::SizeType n, bool) { return target().string({s, n}), true; }
+  bool Key(const char* s, rapidjson::SizeType n, bool) {
+    Frame& frame = frames_.back();
+    frame.key.assign(s, n);
+    pending_ = &frame.value->member(frame.key);
+    return true;
+  }
+  bool StartObject() {
+    JsonValue& value = target();
+    value.begin_object();
+    return push(value, false);
+  }
+  bool EndObject(rapidjson::SizeType) {
+    frames_.back().key.clear();  // what is wrong now is the object's, not its last member's
+    frames_.back().value->end_object();
+    frames_.pop_back();
+    if (file_) file_->release_before(stream_.Tell());
+    return true;
+  }
+  bool StartArray() {
+    JsonValue& value = target();
+    value.begin_array();
+    return push(value, true);
+  }
+  bool EndArray(rapidjson::SizeType) {
+    frames_.back().value->end_array();
+    frames_.pop_back();
+    return true;
+  }
+
+  std::string path() const {
+    std::string out;
+    for (const Frame& frame : frames_) {
+      if (frame.array) {
+        if (frame.index >= 0) out.append("[").append(std::to_string(frame.index)).append("]");
+      } else if (!frame.key.empty()) {
+        out.append(out.empty() ? "" : ".").append(frame.key);
+      }
+    }
+    return out;
+  }
+
+ private:
+  struct Frame {
+    JsonValue* value;
+    bool array;
+    int64_t index;    // of the element being read
+    std::string key;  // of the member being read
+  };
+
+  JsonValue& target() {
+    if (frames_.empty() || !frames_.back().array) return *pending_;
+    ++frames_.back().index;
+    return frames_.back().value->element();
+  }
+
+  bool push(JsonValue& value, bool array) {
+    if (frames_.size() == kDeepest) throw JsonMismatch(text("nested deeper than ", kDeepest, " levels"));
+    frames_.push_back({&value, array, -1, {}});
+    return true;
+  }
+
+  const rapidjson::MemoryStream& stream_;
+  std::vector<Frame> frames_;
+  JsonValue* pending_;  // who takes the next value, unless that is an array's element
+  const MappedFile* file_;
+};
+
+}  // namespace
+
+void walk_json(std::string_view json, const std::string& name, JsonValue& root, const MappedFile* file) {
+  rapidjson::MemoryStream stream(json.data(), json.size());
+  Walk walk(stream, root, file);
+  rapidjson::Reader reader;
+  // NaN and Infinity are not JSON, but Python writes them: taken here, refused by the values, with the record's id.
+  constexpr unsigned kFlags = rapidjson::kParseFullPrecisionFlag | rapidjson::kParseNanAndInfFlag;
+  const auto where = [&] {
+    const std::string path = walk.path();
+    return text(name, ": byte ", stream.Tell(), path.empty() ? "" : ", ", path, ": ");
+  };
+  try {
+    reader.Parse<kFlags>(stream, walk);
+  } catch (const JsonMismatch& mismatch) {
+    fail(where(), mismatch.what());
+  }
+  if (reader.HasParseError()) {
+    fail(name, ": byte ", reader.GetErrorOffset(),
+         ": not valid JSON: ", rapidjson::GetParseError_En(reader.GetParseErrorCode()),
+         reader.GetErrorOffset() >= json.size() ? " (the file ends here: was it cut short?)" : "");
+  }
+  TS_CHECK(stream.Tell() == json.size(), name, ": byte ", stream.Tell(), ": not valid JSON: a zero byte");
+}
+
+}  // namespace tailseg
