@@ -19,7 +19,8 @@ endif()
 # -ffp-contract=off: a*b+c is two roundings everywhere, so that IoUs and evaluation figures do not depend on the
 # processor. The heavy arithmetic is in oneDNN/cuDNN and does not mind.
 add_library(tailseg_flags INTERFACE)
-set(_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas)
+set(_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas
+    -Wno-missing-field-initializers)  # designated initialisers leave defaults to the struct
 if(TAILSEG_WERROR)
   list(APPEND _warnings -Werror)
 endif()

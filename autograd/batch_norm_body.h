@@ -137,11 +137,15 @@ struct BatchNormSums {
     for (int64_t c = group.rank(); c < columns; c += group.size()) db[c] = dg[c] = Real(0);
     for (int64_t row = begin; row < end; ++row) {
       const int64_t at = row * columns;
+      if (y) {
+        for (int64_t c = group.rank(); c < columns; c += group.size()) {
+          masked[at + c] = Scalar(Real(y[at + c]) > Real(0) ? Real(dy[at + c]) : Real(0));
+        }
+      }
+      const Scalar* source = (y ? masked : dy) + at;  // each lane reads back what it wrote itself
       for (int64_t c = group.rank(); c < columns; c += group.size()) {
-        const Real g = (!y || Real(y[at + c]) > Real(0)) ? Real(dy[at + c]) : Real(0);
-        if (masked) masked[at + c] = Scalar(g);
-        db[c] += g;
-        dg[c] += g * (Real(x[at + c]) - mean[c]) * rstd[c];
+        db[c] += Real(source[c]);
+        dg[c] += Real(source[c]) * (Real(x[at + c]) - mean[c]) * rstd[c];
       }
     }
   }

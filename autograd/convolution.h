@@ -10,9 +10,9 @@
 namespace tailseg {
 
 struct Epilogue {
-  Variable scale;     // [K] or undefined
-  Variable bias;      // [K] or undefined
-  Variable residual;  // shape of the result or undefined
+  Variable scale{};     // [K] or undefined
+  Variable bias{};      // [K] or undefined
+  Variable residual{};  // shape of the result or undefined
   bool relu = false;
 };
 

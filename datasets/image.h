@@ -1,6 +1,7 @@
 // One picture in memory: 8-bit RGB, rows from top to bottom, pixels from left to right, channels innermost.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
