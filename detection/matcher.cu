@@ -42,6 +42,7 @@ template <class Real>
 Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& options, const Tensor* usable) {
   const BoxSet& truth = *input.truth;
   const int64_t images = truth.images(), anchors = input.boxes.size(-2), capacity = truth.capacity();
+  const int64_t chunks = (anchors + kTile - 1) / kTile;
   const MatchArguments<Real> in{truth.boxes.data<Real>(),
                                 truth.count.data<int32_t>(),
                                 input.boxes.data<Real>(),
@@ -49,22 +50,22 @@ Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& optio
                                 usable ? usable->data<uint8_t>() : nullptr,
                                 capacity,
                                 anchors,
-                                (anchors + kTile - 1) / kTile,
+                                chunks,
                                 input.boxes.axes() == 2,
                                 static_cast<Real>(options.min_union)};
   Matches out{Tensor::empty(ctx, {images, anchors}, DType::int32),
               Tensor::empty(ctx, {images, anchors}, input.boxes.dtype())};
   Tensor truth_best;
   if (options.low_quality != LowQuality::off) {
-    const Tensor chunk_best = Tensor::empty(ctx, {images, capacity, in.chunks}, input.boxes.dtype());
+    const Tensor chunk_best = Tensor::empty(ctx, {images, capacity, chunks}, input.boxes.dtype());
     truth_best = Tensor::empty(ctx, {images, capacity}, input.boxes.dtype());
-    for_each_item(ctx, images * in.chunks, BestOfTruthInChunk<Real>{in, chunk_best.data<Real>()});
+    for_each_item(ctx, images * chunks, BestOfTruthInChunk<Real>{in, chunk_best.data<Real>()});
     for_each_item(
         ctx, images * capacity,
-        BestOfTruth<Real>{chunk_best.data<Real>(), in.truth_count, truth_best.data<Real>(), capacity, in.chunks});
+        BestOfTruth<Real>{chunk_best.data<Real>(), in.truth_count, truth_best.data<Real>(), capacity, chunks});
   }
   for_each_item(
-      ctx, images * in.chunks,
+      ctx, images * chunks,
       MatchChunk<Real>{in, truth_best.defined() ? truth_best.data<Real>() : nullptr, out.index.data<int32_t>(),
                        out.best.data<Real>(), static_cast<Real>(options.positive), static_cast<Real>(options.negative),
                        static_cast<Real>(options.low_quality_minimum), options.low_quality});
