@@ -1,6 +1,5 @@
 #include "detection/roi_align.h"
 
-#include "detection/bitmap_roi_align_body.h"
 #include "detection/roi_align_body.h"
 #include "tensor/launch.h"
 
@@ -22,13 +21,13 @@ struct Taps {  // the table's memory, kept for the backward pass
   }
 };
 
-struct LevelSize {
+struct RoiLevelSize {
   int64_t height, width;
   double scale;
 };
 
 template <class Real>
-Taps make_taps(Context& ctx, const RoiSet& rois, const std::vector<LevelSize>& sizes, int64_t images,
+Taps make_taps(Context& ctx, const RoiSet& rois, const std::vector<RoiLevelSize>& sizes, int64_t images,
                const RoiAlignOptions& options) {
   const int64_t count = rois.boxes.size(0);
   RoiTaps<Real> body{};
@@ -63,20 +62,20 @@ Taps make_taps(Context& ctx, const RoiSet& rois, const std::vector<LevelSize>& s
   return taps;
 }
 
-void check_rois(const char* what, const RoiSet& rois, const RoiAlignOptions& options) {
-  check_shape(what, rois.boxes, {-1, 4});
-  check_shape(what, rois.image_index, {rois.boxes.size(0)});
-  check_shape(what, rois.level, {rois.boxes.size(0)});
-  TS_CHECK(options.output_size > 0, what, ": output_size is ", options.output_size, ", expected at least 1");
-  TS_CHECK(options.sampling_ratio >= 0, what, ": sampling_ratio is ", options.sampling_ratio,
+void check_rois(const RoiSet& rois, const RoiAlignOptions& options) {
+  check_shape("roi_align: boxes", rois.boxes, {-1, 4});
+  check_shape("roi_align: image_index", rois.image_index, {rois.boxes.size(0)});
+  check_shape("roi_align: level", rois.level, {rois.boxes.size(0)});
+  TS_CHECK(options.output_size > 0, "roi_align: output_size is ", options.output_size, ", expected at least 1");
+  TS_CHECK(options.sampling_ratio >= 0, "roi_align: sampling_ratio is ", options.sampling_ratio,
            ", expected 0 (adaptive) or more");
 }
 
-std::vector<LevelSize> check_levels(const std::vector<Variable>& levels, const std::vector<double>& scales) {
+std::vector<RoiLevelSize> check_levels(const std::vector<Variable>& levels, const std::vector<double>& scales) {
   TS_CHECK(!levels.empty() && levels.size() <= kMaxRoiLevels && levels.size() == scales.size(),
            "roi_align: ", levels.size(), " levels and ", scales.size(), " scales; expected as many of both, 1 to ",
            kMaxRoiLevels);
-  std::vector<LevelSize> sizes;
+  std::vector<RoiLevelSize> sizes;
   for (size_t l = 0; l < levels.size(); ++l) {
     const Tensor& f = levels[l].value();
     check_shape("roi_align: a level", f, {levels[0].size(0), -1, -1, levels[0].size(3)});
@@ -145,8 +144,8 @@ void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const T
 
 Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std::vector<double>& scales,
                    const RoiSet& rois, const RoiAlignOptions& options) {
-  check_rois("roi_align", rois, options);
-  const std::vector<LevelSize> sizes = check_levels(levels, scales);
+  check_rois(rois, options);
+  const std::vector<RoiLevelSize> sizes = check_levels(levels, scales);
   Tensor out;
   Taps taps;
   dispatch_floating(levels[0].value().dtype(), "roi_align", [&]<class Scalar>(Scalar) {
@@ -157,22 +156,6 @@ Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std:
     dispatch_floating(dy.dtype(), "roi_align",
                       [&]<class Scalar>(Scalar) { gather_gradients<Scalar>(c, levels, taps, dy); });
   });
-}
-
-Tensor bitmap_roi_align(Context& ctx, const Tensor& bitmaps, const Tensor& boxes, const Tensor& bitmap_index,
-                        const RoiAlignOptions& options) {
-  check_shape("bitmap_roi_align: bitmaps", bitmaps, {-1, -1, -1});
-  const int64_t count = boxes.defined() ? boxes.size(0) : 0;
-  const RoiSet rois{boxes, bitmap_index, Tensor::zeros(ctx, {count}, DType::int32)};
-  check_rois("bitmap_roi_align", rois, options);
-  const int64_t pooled = options.output_size;
-  const Tensor out = Tensor::empty(ctx, {count, pooled, pooled});
-  const Taps taps = make_taps<float>(ctx, rois, {{bitmaps.size(1), bitmaps.size(2), 1.0}}, bitmaps.size(0), options);
-  const Tensor scratch = Tensor::empty(ctx, {count * pooled, bitmaps.size(2)});
-  for_each_item(ctx, count * pooled,
-                BitmapRoiAlign{taps.table<float>(), bitmaps.data<uint8_t>(), bitmaps.size(1), bitmaps.size(2),
-                               scratch.data<float>(), out.data<float>()});
-  return out;
 }
 
 }  // namespace tailseg

@@ -30,9 +30,4 @@ struct RoiAlignOptions {
 Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std::vector<double>& scales,
                    const RoiSet& rois, const RoiAlignOptions& options);
 
-// RoIAlign of 0/1 bitmaps at scale 1, as mask targets are made: bitmaps [G, H, W] uint8, boxes [R, 4] float32 in pixels
-// of the bitmaps, bitmap_index [R] int32 (-1: unused row, gives zeros) -> [R, P, P] float32 in [0, 1].
-Tensor bitmap_roi_align(Context& ctx, const Tensor& bitmaps, const Tensor& boxes, const Tensor& bitmap_index,
-                        const RoiAlignOptions& options);
-
 }  // namespace tailseg

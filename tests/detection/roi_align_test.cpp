@@ -4,7 +4,6 @@
 #include <fstream>
 #include <limits>
 
-#include "detection/bitmap_roi_align_body.h"
 #include "detection/roi_align_body.h"
 #include "tests/crew.h"
 #include "tests/gradient_check.h"
@@ -418,69 +417,4 @@ TEST_CASE("roi_align's bodies give the same bits on one lane and on a crew") {
   REQUIRE(solo.mask == crew_kernels.mask);
   REQUIRE(solo.gradients[0] == crew_kernels.gradients[0]);
   REQUIRE(solo.gradients[1] == crew_kernels.gradients[1]);
-}
-
-TEST_CASE("bitmap_roi_align equals the definition on a one-channel feature") {
-  Context ctx;
-  const int64_t images = 3, height = 37, width = 53;
-  std::vector<uint8_t> bits;
-  Level level{{}, height, width, 1.0};
-  for (double v : gc::values(images * height * width, 8)) {
-    bits.push_back(v > 0.2 ? 255 : 0);  // anything but 0 is foreground
-    level.values.push_back(v > 0.2 ? 1 : 0);
-  }
-  Rois rois = some_rois(60, images, height, width);
-  for (int32_t& l : rois.level) l = 0;
-  const Tensor bitmaps = Tensor::from(ctx, {images, height, width}, bits);
-  const RoiSet set = rois.on(ctx);
-  for (const RoiAlignOptions& o : every_option()) {
-    const std::vector<double> expected = roi_align_slow({level}, images, 1, rois, o);
-    const std::vector<float> got = bitmap_roi_align(ctx, bitmaps, set.boxes, set.image_index, o).to_vector<float>(ctx);
-    REQUIRE(got.size() == expected.size());
-    for (size_t i = 0; i < got.size(); ++i)
-      REQUIRE(got[i] == Approx(expected[i]).margin(1e-3));  // boxes of 1e4 in float32
-  }
-  REQUIRE(
-      bitmap_roi_align(ctx, bitmaps, Tensor::zeros(ctx, {0, 4}), Tensor::zeros(ctx, {0}, DType::int32), {}).shape() ==
-      Shape{0, 7, 7});
-}
-
-TEST_CASE("bitmap_roi_align's body gives the same bits on one lane and on a crew") {
-  const int64_t count = 2, pooled = 5, height = 11, width = 13, capacity = roi_tap_capacity(width, pooled);
-  const std::vector<float> boxes{1, 2, 12, 9, 3.5f, 0, 9.25f, 11};
-  const std::vector<int32_t> image{0, 1}, level{0, 0};
-  std::vector<int32_t> slot(count), extents(size_t(count * 4));
-  std::vector<TapRange> ranges(size_t(count * 2 * pooled));
-  std::vector<float> weights(size_t(count * 2 * capacity));
-  std::vector<uint8_t> bits;
-  for (double v : gc::values(2 * height * width, 9)) bits.push_back(v > 0);
-  RoiTaps<float> taps{boxes.data(),
-                      image.data(),
-                      level.data(),
-                      slot.data(),
-                      ranges.data(),
-                      extents.data(),
-                      weights.data(),
-                      {{height, width}},
-                      {1.f},
-                      1,
-                      2,
-                      pooled,
-                      capacity,
-                      0,
-                      true};
-  for (int64_t item = 0; item < count * 2; ++item) taps(Solo{}, item);
-  std::vector<float> scratch(size_t(count * pooled * width), NAN), solo(size_t(count * pooled * pooled), NAN),
-      crew_out = solo;
-  BitmapRoiAlign body{{slot.data(), ranges.data(), extents.data(), weights.data(), pooled, capacity},
-                      bits.data(),
-                      height,
-                      width,
-                      scratch.data(),
-                      solo.data()};
-  for (int64_t item = 0; item < count * pooled; ++item) body(Solo{}, item);
-  scratch.assign(scratch.size(), NAN);
-  body.out = crew_out.data();
-  crew::run(4, count * pooled, body);
-  REQUIRE(solo == crew_out);
 }
