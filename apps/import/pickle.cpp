@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "apps/import/pickle_machine.h"
-#include "apps/import/pickle_opcodes.h"
 
 namespace tailseg {
 

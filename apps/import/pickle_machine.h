@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/import/pickle.h"
+#include "apps/import/pickle_opcodes.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -23,7 +24,7 @@ class PickleMachine {
     for (size_t operations = 0;; ++operations) {
       check(operations < limits_.operations, "more than ", limits_.operations, " operations");
       const auto op = static_cast<unsigned char>(number(1));
-      if (op == kStop) break;
+      if (op == pickle_op::kStop) break;
       step(op);
     }
     pickle_.root_ = pop();

@@ -53,14 +53,15 @@ int64_t last_element(int64_t offset, const std::vector<int64_t>& shape, const st
   TS_CHECK(offset >= 0 && stride.size() == shape.size(), what, ": offset ", offset, ", shape ", shape_text(shape),
            " and strides ", shape_text(stride), " do not fit together");
   if (host_elements(shape, what) == 0) return -1;
-  __int128 last = offset;
+  int64_t last = offset;
   for (size_t i = 0; i < shape.size(); ++i) {
     TS_CHECK(stride[i] >= 0, what, ": stride ", stride[i], " is negative");
-    last += static_cast<__int128>(shape[i] - 1) * stride[i];
-    TS_CHECK(last <= INT64_MAX, what, ": shape ", shape_text(shape), " and strides ", shape_text(stride),
-             " reach beyond any file");
+    if (shape[i] == 1) continue;
+    TS_CHECK(stride[i] <= (INT64_MAX - last) / (shape[i] - 1), what, ": shape ", shape_text(shape), " and strides ",
+             shape_text(stride), " reach beyond any file");
+    last += (shape[i] - 1) * stride[i];
   }
-  return int64_t(last);
+  return last;
 }
 
 HostTensor gathered(const std::string& dtype, const std::vector<int64_t>& shape, std::vector<int64_t> stride,

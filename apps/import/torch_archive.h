@@ -26,6 +26,9 @@ class TorchArchive {
 bool looks_like_zip(std::span<const std::byte> bytes);
 bool looks_like_legacy_torch(std::span<const std::byte> bytes);
 
+// Whether this build has libzip.
+bool can_open_torch_zip();
+
 // `bytes` must outlive the archive. open_torch_zip throws Error in a build without libzip.
 std::unique_ptr<TorchArchive> open_torch_zip(std::span<const std::byte> bytes, const std::string& file);
 std::unique_ptr<TorchArchive> open_legacy_torch(std::span<const std::byte> bytes, const std::string& file);

@@ -120,11 +120,15 @@ class TorchZip : public TorchArchive {
 
 }  // namespace
 
+bool can_open_torch_zip() { return true; }
+
 std::unique_ptr<TorchArchive> open_torch_zip(std::span<const std::byte> bytes, const std::string& file) {
   return std::make_unique<TorchZip>(bytes, file);
 }
 
 #else
+
+bool can_open_torch_zip() { return false; }
 
 std::unique_ptr<TorchArchive> open_torch_zip(std::span<const std::byte>, const std::string& file) {
   fail("reading ", file,

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "apps/import/pickle.h"
+#include "apps/import/torch_archive.h"
 #include "apps/import/weights_file.h"
 #include "tensor/error.h"
 
@@ -47,12 +48,10 @@ std::vector<float> ramp(int count) {
 TEST_CASE("torch.save files, zip and legacy: every dtype and stride") {
   const std::string name = GENERATE("tensors_zip.pth"s, "tensors_legacy.pth"s);
   CAPTURE(name);
-#ifndef TAILSEG_TEST_LIBZIP
-  if (name == "tensors_zip.pth") {
+  if (name == "tensors_zip.pth" && !can_open_torch_zip()) {
     REQUIRE_THROWS_WITH(read_weights(kFolder + name), Catch::Contains("libzip-dev"));
     return;
   }
-#endif
   const WeightsFile file = read_weights(kFolder + name);
   REQUIRE(file.tensors.size() == 16);
   CHECK(values(file, "weight") == ramp(24));
@@ -93,8 +92,8 @@ TEST_CASE("NumPy arrays in pickle protocols 2, 4 and 5") {
   CHECK(values(file, "count") == std::vector<float>{9});
 }
 
-#ifdef TAILSEG_TEST_LIBZIP
 TEST_CASE("training checkpoints: the state dict is found, the rest is inert") {
+  if (!can_open_torch_zip()) return;
   const WeightsFile references = read_weights(kFolder + "checkpoint_namespace.pth");
   CHECK(values(references, "weight") == std::vector<float>{1, 2});
   CHECK(values(references, "bias") == std::vector<float>{3});
@@ -108,6 +107,7 @@ TEST_CASE("training checkpoints: the state dict is found, the rest is inert") {
 }
 
 TEST_CASE("a damaged or truncated archive is refused, at every length") {
+  if (!can_open_torch_zip()) return;
   const std::string whole = contents(kFolder + "tensors_zip.pth");
   for (size_t length = 0; length < whole.size(); length += 7) CHECK(problem(whole.substr(0, length)) != "accepted");
   std::string damaged = whole;
@@ -115,8 +115,6 @@ TEST_CASE("a damaged or truncated archive is refused, at every length") {
   damaged[damaged.find(ten)] ^= 1;
   CHECK_THAT(problem(damaged), Catch::Contains("damaged"));
 }
-#endif
-
 TEST_CASE("a truncated legacy file or pickle is refused, at every length") {
   for (const char* name : {"tensors_legacy.pth", "arrays_protocol2.pkl", "arrays_protocol5.pkl"}) {
     const std::string whole = contents(kFolder + name);
@@ -153,10 +151,10 @@ TEST_CASE("malformed pickles end in an error that says where") {
     std::string bytes, expected;
   };
   const std::vector<Case> cases = {
-      {"\x80\x02"s, "too early"},
+      {"\x80\x02N"s, "too early"},
       {"\x80\x02."s, "not there"},
       {"\x80\x02t."s, "no mark"},
-      {"\x80\x02(0e."s, "not there"},
+      {"\x80\x02(0e."s, "no mark"},
       {"\x80\x02h\x05."s, "memo slot 5 is empty"},
       {"\x80\x02\x86."s, "a tuple of 2"},
       {"\x80\x02NNs."s, "not there"},
@@ -208,7 +206,7 @@ TEST_CASE("bombs: cycles, doubling memos, deep nesting and endless values stay s
 
 namespace {
 
-std::string text_op(const std::string& value) { return "U" + std::string(1, char(value.size())) + value; }
+std::string text_op(const std::string& value) { return text("U", char(value.size()), value); }
 
 std::string int_op(int64_t value) {
   std::string op = "\x8a\x08"s;
@@ -219,13 +217,12 @@ std::string int_op(int64_t value) {
 // {"x": numpy array of the given shape over `data`}, protocol 2, with the data as a Python 2 string.
 std::string array_pickle(const std::vector<int64_t>& shape, const std::string& dtype, const std::string& order,
                          const std::string& data) {
-  std::string bytes = "\x80\x02}" + text_op("x") +
-                      "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85"s + text_op("b") +
-                      "tR(K\x01("s;
-  for (const int64_t axis : shape) bytes += int_op(axis);
-  bytes += "tcnumpy\ndtype\n" + text_op(dtype) + "K\x00K\x01\x87R(K\x03"s + text_op(order) + "NNNJ\xff\xff\xff\xffJ" +
-           "\xff\xff\xff\xffK\x00tb\x89"s + text_op(data) + "tbs.";
-  return bytes;
+  std::string axes;
+  for (const int64_t axis : shape) axes += int_op(axis);
+  const std::string four = "\xff\xff\xff\xff";
+  return text("\x80\x02}", text_op("x"), "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85"s,
+              text_op("b"), "tR(K\x01(", axes, "tcnumpy\ndtype\n", text_op(dtype), "K\x00K\x01\x87R(K\x03"s,
+              text_op(order), "NNNJ", four, "J", four, "K\x00tb\x89"s, text_op(data), "tbs.");
 }
 
 }  // namespace
