@@ -26,6 +26,21 @@ if(TAILSEG_WERROR)
 endif()
 target_compile_options(tailseg_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:${_warnings} -ffp-contract=off -fno-math-errno>)
+# nvcc hands the host side of a .cu to the same compiler: same flags, less -Wpedantic (nvcc's own output breaks it).
+# A host-only call in a device function and a launch without a stream are errors. Device code fuses multiply-adds;
+# what must not be fused says math::mul_rounded.
+set(_host_flags -Wall -Wextra -Wshadow -Wno-unknown-pragmas -ffp-contract=off -fno-math-errno)
+set(_device_flags --expt-relaxed-constexpr --Werror=cross-execution-space-call,default-stream-launch)
+if(TAILSEG_WERROR)
+  list(APPEND _host_flags -Werror)
+  list(APPEND _device_flags --Werror=all-warnings)
+endif()
+if(TAILSEG_NATIVE)
+  list(APPEND _host_flags -march=native)
+endif()
+list(JOIN _host_flags "," _host_flags)
+target_compile_options(tailseg_flags INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:${_device_flags} -Xcompiler=${_host_flags}>)
+set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 

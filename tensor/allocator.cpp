@@ -24,7 +24,8 @@ class CpuAllocator final : public Allocator {
   void* system_allocate(size_t bytes) override { return std::aligned_alloc(kAlignment, bytes); }
   void system_release(void* block) noexcept override { std::free(block); }
   const char* device_name() const override { return "cpu"; }
-  bool host_memory() const override { return true; }
+  void set_bytes(void* to, int value, size_t bytes) override { std::memset(to, value, bytes); }
+  void read_bytes(void* to, const void* from, size_t bytes) noexcept override { std::memcpy(to, from, bytes); }
 };
 
 }  // namespace
@@ -82,9 +83,9 @@ void* Allocator::allocate(size_t bytes) {
              "). A smaller image size or solver.ims_per_batch needs less");
     ++figures_.system_allocations;
   }
-  if (host_memory() && debug_memory()) {
-    std::memset(block, 0xff, size - kGuardBytes);  // all ones is a NaN in every floating type
-    std::memset(static_cast<unsigned char*>(block) + (size - kGuardBytes), kGuard, kGuardBytes);
+  if (debug_memory()) {
+    set_bytes(block, 0xff, size - kGuardBytes);  // all ones is a NaN in every floating type
+    set_bytes(static_cast<unsigned char*>(block) + (size - kGuardBytes), kGuard, kGuardBytes);
   }
   std::lock_guard lock(mutex_);
   figures_.live_bytes += static_cast<int64_t>(size);
@@ -95,10 +96,12 @@ void* Allocator::allocate(size_t bytes) {
 void Allocator::release(void* block, size_t bytes) noexcept {
   if (!block) return;
   const size_t size = size_class(bytes);
-  if (host_memory() && debug_memory()) {
-    const auto* guard = static_cast<const unsigned char*>(block) + (size - kGuardBytes);
-    for (size_t i = 0; i < kGuardBytes; ++i) {
-      if (guard[i] != kGuard) {
+  if (debug_memory()) {
+    unsigned char guard[kGuardBytes];
+    std::memset(guard, kGuard, kGuardBytes);  // a card that cannot be read any more proves nothing
+    read_bytes(guard, static_cast<const unsigned char*>(block) + (size - kGuardBytes), kGuardBytes);
+    for (unsigned char byte : guard) {
+      if (byte != kGuard) {
         std::fprintf(stderr, "tailseg: a kernel wrote behind a block of %zu bytes\n", bytes);
         std::abort();  // memory is corrupt and this is a destructor: nothing can be saved by going on
       }

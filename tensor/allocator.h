@@ -4,8 +4,8 @@
 // nothing from the system after the first. On a GPU everything runs on the context's one stream, so a block may be
 // reused at once: the stream orders the old reader before the new writer.
 //
-// With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN on the CPU and a
-// guard band behind every block is checked when it is freed.
+// With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN and a guard band
+// behind every block is checked when it is freed. On a GPU that check waits for the device.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +47,9 @@ class Allocator {
   virtual void* system_allocate(size_t bytes) = 0;  // nullptr when there is none
   virtual void system_release(void* block) noexcept = 0;
   virtual const char* device_name() const = 0;
-  virtual bool host_memory() const = 0;
+  // For the debug checks: writes and reads a block wherever it lives. read_bytes waits for the device.
+  virtual void set_bytes(void* to, int value, size_t bytes) = 0;
+  virtual void read_bytes(void* to_host, const void* from, size_t bytes) noexcept = 0;
 
  private:
   mutable std::mutex mutex_;
@@ -56,7 +58,8 @@ class Allocator {
 };
 
 std::shared_ptr<Allocator> make_cpu_allocator();
-std::shared_ptr<Allocator> make_cuda_allocator(int index);  // only in CUDA builds
+// Memory of card `index`, used in the order of `stream`. Only in CUDA builds.
+std::shared_ptr<Allocator> make_cuda_allocator(int index, void* stream);
 bool debug_memory();
 
 }  // namespace tailseg

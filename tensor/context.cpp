@@ -21,7 +21,7 @@ Context::Context(Device device, const ContextOptions& options) : device_(device)
     const std::string problem = cuda_problem();
     TS_CHECK(problem.empty(), "cannot use ", device.name(), ": ", problem);
     stream_ = device_calls::create_stream(device.index);
-    allocator_ = make_cuda_allocator(device.index);
+    allocator_ = make_cuda_allocator(device.index, stream_);
   } else {
     allocator_ = make_cpu_allocator();
   }

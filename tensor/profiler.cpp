@@ -33,6 +33,7 @@ int64_t Profiler::begin_span(const std::string& name) {
 }
 
 void Profiler::end_span(int64_t ticket) {
+  if (ticket >= static_cast<int64_t>(events_.size())) return;  // begun before clear()
   Event& event = events_[static_cast<size_t>(ticket)];
   event.duration_us = now_us() - event.begin_us;
 }

@@ -32,12 +32,12 @@ class Profiler {
   virtual int64_t begin(Context& ctx, const char* name);
   virtual void end(Context& ctx, int64_t ticket, Cost cost);
   // A named span of host code (step, forward/backbone ...) for the trace.
-  int64_t begin_span(const std::string& name);
-  void end_span(int64_t ticket);
+  virtual int64_t begin_span(const std::string& name);
+  virtual void end_span(int64_t ticket);
 
   virtual void collect(Context&) {}  // fetches pending device times
   const std::map<std::string, KernelRow>& rows() const { return rows_; }
-  void clear();
+  virtual void clear();
   // Writes Chrome trace JSON (open at ui.perfetto.dev). Throws Error when the file cannot be written.
   void write_trace(const std::string& path) const;
 
