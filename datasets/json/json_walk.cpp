@@ -4,7 +4,7 @@
 #include <rapidjson/reader.h>
 
 #include "datasets/json/json_value.h"
-#include "datasets/json/mapped_file.h"
+#include "datasets/json/mapped_text.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -15,7 +15,7 @@ constexpr size_t kDeepest = 64;  // RapidJSON calls itself once a level: a limit
 
 class Walk {
  public:
-  Walk(const rapidjson::MemoryStream& stream, JsonValue& root, const MappedFile* file)
+  Walk(const rapidjson::MemoryStream& stream, JsonValue& root, const MappedText* file)
       : stream_(stream), pending_(&root), file_(file) {
     frames_.reserve(kDeepest);
   }
@@ -96,12 +96,12 @@ class Walk {
   const rapidjson::MemoryStream& stream_;
   std::vector<Frame> frames_;
   JsonValue* pending_;  // who takes the next value, unless that is an array's element
-  const MappedFile* file_;
+  const MappedText* file_;
 };
 
 }  // namespace
 
-void walk_json(std::string_view json, const std::string& name, JsonValue& root, const MappedFile* file) {
+void walk_json(std::string_view json, const std::string& name, JsonValue& root, const MappedText* file) {
   rapidjson::MemoryStream stream(json.data(), json.size());
   Walk walk(stream, root, file);
   rapidjson::Reader reader;
