@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "datasets/evaluation/detections.h"
-#include "datasets/json/mapped_file.h"
+#include "datasets/json/mapped_text.h"
 #include "datasets/mask/mask_json.h"
 #include "datasets/mask/polygon.h"
 #include "tensor/error.h"
@@ -109,7 +109,7 @@ class ResultReader {
 }  // namespace
 
 Detections read_results(const std::string& path, const AnnotationSet& set, const FederatedLabels* federated) {
-  const MappedFile file(path);
+  const MappedText file(path);
   ResultReader reader(set, federated);
   walk_json(file.text(), path, reader.list(), &file);
   return reader.take();
