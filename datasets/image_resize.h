@@ -50,7 +50,7 @@ class RowResizer {
   struct StretchedRows {
     int64_t kept = 0;
     std::vector<int64_t> holds;  // [kept] the row in each slot, -1 at first
-    std::vector<Value> values;   // [kept, width * 3]
+    std::vector<Value> values;   // [kept, width * 3 + 1]
   };
 
   void start_opencv();
@@ -85,10 +85,9 @@ class RowResizer {
 // The whole picture at once.
 Image resize_image(const Image& source, int64_t width, int64_t height, Resampler resampler);
 
-// Masks: nearest neighbour, [height, width] bytes. kCorner reads floor(x * in / out) as OpenCV and torch do, kCentre
-// floor((x + 0.5) * in / out) as Pillow does.
+// Nearest neighbour along one axis, for masks: where each of `out` pixels reads among `in`. kCorner is
+// floor(i * in / out) as OpenCV and torch have it, kCentre floor((i + 0.5) * in / out) as Pillow has it.
 enum class NearestRule { kCorner, kCentre };
-std::vector<uint8_t> resize_mask(const std::vector<uint8_t>& mask, int64_t width, int64_t height, int64_t new_width,
-                                 int64_t new_height, NearestRule rule);
+std::vector<int32_t> nearest_positions(int64_t in, int64_t out, NearestRule rule);
 
 }  // namespace tailseg

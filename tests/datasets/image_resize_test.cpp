@@ -107,12 +107,11 @@ TEST_CASE("a resizer used before gives the same rows for the next picture") {
 }
 
 TEST_CASE("masks are resized by nearest neighbour, by the corner or by the centre") {
-  const std::vector<uint8_t> mask = {1, 2, 3, 4, 5, 6};  // 3 x 2
-  // By hand: corner reads floor(x * 3 / 4) = 0 0 1 2, centre floor((x + .5) * 3 / 4) = 0 1 1 2; rows 2 -> 1: row 0
-  // or 1.
-  CHECK(resize_mask(mask, 3, 2, 4, 1, NearestRule::kCorner) == std::vector<uint8_t>{1, 1, 2, 3});
-  CHECK(resize_mask(mask, 3, 2, 4, 1, NearestRule::kCentre) == std::vector<uint8_t>{4, 5, 5, 6});
-  CHECK(resize_mask(mask, 3, 2, 3, 4, NearestRule::kCorner) ==
-        std::vector<uint8_t>{1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6});
-  CHECK_THROWS_AS(resize_mask(mask, 3, 3, 4, 4, NearestRule::kCorner), Error);
+  // By hand, and as cv2.resize(INTER_NEAREST) and Pillow's NEAREST have it.
+  CHECK(nearest_positions(3, 4, NearestRule::kCorner) == std::vector<int32_t>{0, 0, 1, 2});
+  CHECK(nearest_positions(3, 4, NearestRule::kCentre) == std::vector<int32_t>{0, 1, 1, 2});
+  CHECK(nearest_positions(5, 2, NearestRule::kCorner) == std::vector<int32_t>{0, 2});
+  CHECK(nearest_positions(5, 2, NearestRule::kCentre) == std::vector<int32_t>{1, 3});
+  CHECK(nearest_positions(2, 2, NearestRule::kCorner) == std::vector<int32_t>{0, 1});
+  CHECK_THROWS_AS(nearest_positions(0, 2, NearestRule::kCorner), Error);
 }
