@@ -14,7 +14,7 @@ struct RpnView {
   int64_t width, per_cell, count;  // cells in a row, anchors in a cell, anchors in an image
 };
 
-// One item = one row of cells of one image; lanes walk its anchors. The keys by which anchors are ranked.
+// One item = one row of cells of one image; lanes walk the cells. The keys by which anchors are ranked.
 template <class Scalar>
 struct RankAnchors {
   static constexpr const char* name = "rank_anchors";
@@ -29,9 +29,11 @@ struct RankAnchors {
     constexpr Real kNever = -std::numeric_limits<Real>::infinity();
     const Scalar* scores = in.scores + row * in.width * in.score_stride;
     Real* out = keys + row * in.width * in.per_cell;
-    for (int64_t i = group.rank(); i < in.width * in.per_cell; i += group.size()) {
-      const Real score = Real(scores[i / in.per_cell * in.score_stride + i % in.per_cell]);
-      out[i] = !math::finite(score) ? kNever : (sigmoid ? math::sigmoid(score) : score);
+    for (int64_t x = group.rank(); x < in.width; x += group.size()) {
+      for (int64_t a = 0; a < in.per_cell; ++a) {
+        const Real score = Real(scores[x * in.score_stride + a]);
+        out[x * in.per_cell + a] = !math::finite(score) ? kNever : (sigmoid ? math::sigmoid(score) : score);
+      }
     }
   }
   Cost cost(int64_t rows) const {
