@@ -22,6 +22,9 @@ void check_box_set(const char* what, const BoxSet& set);
 // The first `rows` rows of each image of x [N, P, ...] -> [N, rows, ...]. Shares memory when N is 1.
 Tensor take_rows(Context& ctx, const Tensor& x, int64_t rows);
 
+// For each row of the capacity, flattened [N * P] int32: its image, -1 where the row is unused.
+Tensor row_images(Context& ctx, const Tensor& count, int64_t capacity);
+
 // The largest count of any image. Waits for the device: for the CPU and for code outside a training step.
 int64_t largest_count(Context& ctx, const Tensor& count);
 

@@ -164,7 +164,7 @@ struct MatchChunk {
 
   // The overlap that makes a box this ground truth's own; -1: none does.
   TS_HD Real tie_of(int64_t row, Real truth_area) const {
-    if (low_quality == LowQuality::off || truth_area != truth_area) return -1;
+    if (low_quality == LowQuality::off || !(truth_area > Real(0))) return -1;
     if (low_quality == LowQuality::reassign && !(truth_best[row] >= low_quality_minimum)) return -1;
     return truth_best[row];
   }

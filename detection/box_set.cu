@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "detection/box_set_body.h"
+#include "tensor/launch.h"
+
 namespace tailseg {
 
 void check_box_set(const char* what, const BoxSet& set) {
@@ -34,6 +37,13 @@ Tensor take_rows(Context& ctx, const Tensor& x, int64_t rows) {
     out.slice(n, n + 1).copy_from(ctx, from);
   }
   return out;
+}
+
+Tensor row_images(Context& ctx, const Tensor& count, int64_t capacity) {
+  check_shape("row_images: count", count, {-1});
+  Tensor image = Tensor::empty(ctx, {count.size(0) * capacity}, DType::int32);
+  for_each_item(ctx, image.elements(), RowImages{count.data<int32_t>(), image.data<int32_t>(), capacity});
+  return image;
 }
 
 int64_t largest_count(Context& ctx, const Tensor& count) {
