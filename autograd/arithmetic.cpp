@@ -53,6 +53,15 @@ Variable concat_rows(Context& ctx, const std::vector<Variable>& parts) {
   });
 }
 
+Variable slice_rows(Context& ctx, const Variable& a, int64_t begin, int64_t end) {
+  return record(ctx, "slice_rows", a.value().slice(begin, end), {a}, [a, begin, end](Context& c, const Tensor& dy) {
+    const Tensor dx = a.grad_destination(c);
+    dx.zero(c);
+    dx.slice(begin, end).copy_from(c, dy);
+    a.accumulate(c, dx);
+  });
+}
+
 Variable relu(Context& ctx, const Variable& a) {
   Tensor y = relu_forward(ctx, a.value());
   return record(ctx, "relu", y, {a},

@@ -1,6 +1,6 @@
 // The mask head: four 3x3 convolutions, a 2x2 transposed convolution that doubles the size, and a 1x1 predictor.
 // Names: mask_head.{i}.0, mask_predictor.conv5_mask, mask_predictor.mask_fcn_logits. The predictor has one channel a
-// class (or one in all); only the channel of a RoI's class is ever computed (selective_mask.h).
+// class (or one in all); only the channel of a RoI's class is ever computed (selective_predictor.h).
 #pragma once
 
 #include <vector>

@@ -183,12 +183,27 @@ TS_HD inline Real sum_over(Group group, int64_t n, Term term) {
   }
 }
 
-// Largest term(i) for i in [0, n), the same on every lane; `lowest` when n is 0.
+// Largest term(i) for i in [0, n), the same on every lane; `lowest` when n is 0. A NaN among the terms is passed over.
 template <class Real, class Group, class Term>
 TS_HD inline Real max_over(Group group, int64_t n, Real lowest, Term term) {
-  Real best = lowest;
-  for (int64_t i = group.rank(); i < n; i += group.size()) best = math::max(best, static_cast<Real>(term(i)));
-  return group.max(best);
+  if constexpr (Group::kSolo) {
+    constexpr int kWays = 16;
+    Real part[kWays];
+    for (int j = 0; j < kWays; ++j) part[j] = lowest;
+    int64_t i = 0;
+    for (; i + kWays <= n; i += kWays) {
+      for (int j = 0; j < kWays; ++j) part[j] = math::max(part[j], static_cast<Real>(term(i + j)));
+    }
+    for (int j = 0; i < n; ++i, ++j) part[j] = math::max(part[j], static_cast<Real>(term(i)));
+    for (int width = kWays / 2; width > 0; width /= 2) {
+      for (int j = 0; j < width; ++j) part[j] = math::max(part[j], part[j + width]);
+    }
+    return part[0];
+  } else {
+    Real best = lowest;
+    for (int64_t i = group.rank(); i < n; i += group.size()) best = math::max(best, static_cast<Real>(term(i)));
+    return group.max(best);
+  }
 }
 
 }  // namespace tailseg

@@ -7,7 +7,7 @@
 using namespace tailseg;
 namespace gc = gradient_check;
 
-TEST_CASE("add, scale, multiply, sum, reshape and concat_rows have the gradients of their definitions") {
+TEST_CASE("add, scale, multiply, sum, reshape, concat_rows and slice_rows have the gradients of their definitions") {
   Context ctx;
   const Variable a = gc::leaf(ctx, {3, 4}, 1), b = gc::leaf(ctx, {3, 4}, 2), c = gc::leaf(ctx, {2, 4}, 3);
   gc::run(ctx, [](Context& x, const gc::Leaves& in) { return gc::probe(x, add(x, in[0], in[1])); }, {a, b});
@@ -16,6 +16,11 @@ TEST_CASE("add, scale, multiply, sum, reshape and concat_rows have the gradients
   gc::run(ctx, [](Context& x, const gc::Leaves& in) { return sum(x, in[0]); }, {a});
   gc::run(ctx, [](Context& x, const gc::Leaves& in) { return gc::probe(x, reshape(x, in[0], {2, 6})); }, {a});
   gc::run(ctx, [](Context& x, const gc::Leaves& in) { return gc::probe(x, concat_rows(x, in)); }, {a, c, b});
+  gc::run(ctx,
+          [](Context& x, const gc::Leaves& in) {  // two overlapping slices
+            return add(x, gc::probe(x, slice_rows(x, in[0], 0, 2), 1), gc::probe(x, slice_rows(x, in[0], 1, 3), 2));
+          },
+          {a});
 }
 
 TEST_CASE("a variable used twice gets the sum of both gradients") {
