@@ -190,8 +190,10 @@ std::string ConfigSchema::to_toml(bool comments) const {
     result += last_word(field.key()) + " = " + toml_text(field.get());
     if (comments) {
       std::string words;
-      for (const std::string& word : field.words()) words += (words.empty() ? " (" : " | ") + word;
-      result += "  # " + field.comment() + (words.empty() ? "" : words + ")");
+      for (const std::string& word : field.words()) words += (words.empty() ? "(" : " | ") + word;
+      if (!words.empty()) words += ")";
+      const bool both = !words.empty() && !field.comment().empty();
+      if (!words.empty() || !field.comment().empty()) result += "  # " + field.comment() + (both ? " " : "") + words;
     }
     result += "\n";
   }
