@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "tensor/device_calls.h"
+#include "tensor/fill_body.h"
+#include "tests/crew.h"
 #include "tests/devices.h"
 
 using namespace tailseg;
@@ -70,6 +72,9 @@ TEST_CASE("fill writes every element of every dtype") {
     }
     REQUIRE(Tensor::full(*ctx, {0}, 3).elements() == 0);
   }
+  std::vector<int32_t> crew(9, 0);
+  crew::run(4, 8, FillElement<int32_t>{crew.data(), 5});
+  REQUIRE(crew == std::vector<int32_t>{5, 5, 5, 5, 5, 5, 5, 5, 0});
 }
 
 TEST_CASE("memory is found again, and copies to the device make nobody wait") {
