@@ -33,10 +33,10 @@ target_compile_options(tailseg_flags INTERFACE
 # nvcc hands the host side of a .cu to the same compiler: same flags, less -Wpedantic (nvcc's own output breaks it).
 # A host-only call in a device function and a launch without a stream are errors. Device code fuses multiply-adds;
 # what must not be fused says math::mul_rounded.
-set(_host_flags -Wall -Wextra -Wshadow -Wno-unknown-pragmas -ffp-contract=off -fno-math-errno)
+set(_host_flags ${_warnings} -ffp-contract=off -fno-math-errno)
+list(REMOVE_ITEM _host_flags -Wpedantic)
 set(_device_flags --expt-relaxed-constexpr --Werror=cross-execution-space-call,default-stream-launch)
 if(TAILSEG_WERROR)
-  list(APPEND _host_flags -Werror)
   list(APPEND _device_flags --Werror=all-warnings)
 endif()
 if(TAILSEG_NATIVE)

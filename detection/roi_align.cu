@@ -127,7 +127,7 @@ void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const T
   rows.images = body.images = images;
   rows.rois = dy.size(0);
   rows.words = body.words = (dy.size(0) + 31) / 32;
-  const Tensor mask = Tensor::empty(ctx, {row_count, rows.words}, DType::int32);
+  const Tensor mask = Tensor::empty(ctx, Shape{row_count, rows.words}, DType::int32);
   rows.mask = reinterpret_cast<uint32_t*>(mask.data<int32_t>());
   body.taps = taps.table<ComputeType<Scalar>>();
   body.mask = rows.mask;

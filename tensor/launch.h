@@ -92,6 +92,17 @@ void for_each_item_on_cuda(Context& ctx, int64_t items, const Body& body) {
   check_launch(Body::name, ctx.stream());
 }
 
+// For the few kernels that are no bodies (sort_cuda.cu): a plain __global__ function on `blocks` blocks.
+template <class... Parameters, class... Arguments>
+void launch_kernel(Context& ctx, const char* name, Cost cost, int64_t blocks, int threads,
+                   void (*kernel)(Parameters...), const Arguments&... arguments) {
+  if (blocks <= 0) return;
+  KernelScope scope(ctx, name, cost);
+  kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads), 0, static_cast<cudaStream_t>(ctx.stream())>>>(
+      arguments...);
+  check_launch(name, ctx.stream());
+}
+
 #endif
 
 // Runs body(group, item) for every item in [0, items). Zero items is a legal no-op.

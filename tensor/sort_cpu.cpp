@@ -4,27 +4,16 @@
 // bar that later keys must pass. With k much smaller than n almost every key fails at the bar, so a row costs one
 // pass. A key and its index are packed so that one comparison gives the whole order.
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <vector>
 
 #include "tensor/parallel.h"
 #include "tensor/profiler.h"
 #include "tensor/sort.h"
+#include "tensor/sort_order.h"
 
 namespace tailseg {
 namespace {
-
-// An unsigned number that grows with the key: negative numbers have all bits flipped, the others the sign bit.
-// NaN becomes 0, below -infinity; -0 becomes +0.
-template <class Unsigned, class Real>
-Unsigned ordered_bits(Real key) {
-  constexpr Unsigned kSign = Unsigned{1} << (sizeof(Unsigned) * 8 - 1);
-  if (key != key) return 0;
-  if (key == Real(0)) return kSign;
-  const auto bits = std::bit_cast<Unsigned>(key);
-  return (bits & kSign) ? ~bits : (bits | kSign);
-}
 
 // Candidate<Real>::of(key, index): comparable by >, the first in order being the largest.
 template <class Real>

@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "tensor/device_calls.h"
+#include "tensor/fill.h"
+#include "tensor/staging.h"
 
 namespace tailseg {
 
@@ -18,44 +20,6 @@ struct Tensor::Storage {
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 };
-
-namespace {
-
-template <class T>
-void fill_host(void* data, int64_t count, double value) {
-  T* to = static_cast<T*>(data);
-  T v;
-  if constexpr (std::is_same_v<T, BFloat16>)
-    v = BFloat16(static_cast<float>(value));
-  else
-    v = static_cast<T>(value);
-  for (int64_t i = 0; i < count; ++i) to[i] = v;
-}
-
-void fill_host_any(void* data, int64_t count, double value, DType dtype) {
-  switch (dtype) {
-    case DType::float32:
-      fill_host<float>(data, count, value);
-      break;
-    case DType::float64:
-      fill_host<double>(data, count, value);
-      break;
-    case DType::bfloat16:
-      fill_host<BFloat16>(data, count, value);
-      break;
-    case DType::int32:
-      fill_host<int32_t>(data, count, value);
-      break;
-    case DType::int64:
-      fill_host<int64_t>(data, count, value);
-      break;
-    case DType::uint8:
-      fill_host<uint8_t>(data, count, value);
-      break;
-  }
-}
-
-}  // namespace
 
 Tensor Tensor::empty(Context& ctx, const Shape& shape, DType dtype) {
   TS_CHECK(!(ctx.device().is_cuda() && dtype == DType::float64), "float64 tensors exist on the CPU only");
@@ -84,7 +48,7 @@ Tensor Tensor::from_host(Context& ctx, const Shape& shape, DType dtype, const vo
   Tensor tensor = empty(ctx, shape, dtype);
   if (tensor.bytes() == 0) return tensor;
   if (ctx.device().is_cuda())
-    device_calls::copy_to_device(tensor.data_, values, tensor.bytes(), ctx.stream());
+    ctx.state<Staging>().copy_to_device(tensor.data_, values, tensor.bytes());
   else
     std::memcpy(tensor.data_, values, tensor.bytes());
   return tensor;
@@ -160,10 +124,7 @@ void Tensor::zero(Context& ctx) const {
 
 void Tensor::fill(Context& ctx, double value) const {
   if (value == 0) return zero(ctx);
-  if (!device().is_cuda()) return fill_host_any(data_, elements_, value, dtype_);
-  std::vector<char> host(bytes());
-  fill_host_any(host.data(), elements_, value, dtype_);
-  device_calls::copy_to_device(data_, host.data(), bytes(), ctx.stream());
+  fill_elements(ctx, *this, value);
 }
 
 void check_shape(const char* what, const Tensor& tensor, std::initializer_list<int64_t> shape) {
