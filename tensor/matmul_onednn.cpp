@@ -51,7 +51,7 @@ bool matmul_onednn(Context& ctx, const Tensor& a, const Tensor& b, const MatmulO
   const Product g{out.size(0),         out.size(1),         a.size(options.transpose_a ? 0 : 1),
                   options.transpose_a, options.transpose_b, options.bias != nullptr,
                   options.relu};
-  const onednn::ThreadScope threads(ctx);
+  const onednn::ThreadScope threads(ctx.threads());
   auto& plans = ctx.state<onednn::Plans>();
   onednn::Plan& plan = plans.find(g.key(), [&](const dnnl::engine& engine) { return make_plan(engine, g); });
   std::vector<void*> pointers{a.raw(), b.raw(), out.raw()};

@@ -33,6 +33,28 @@ auto checked(const std::string& what, F&& f) {
   }
 }
 
+// A block of the context's memory for the length of one call.
+class Buffer {
+ public:
+  Buffer(Context& ctx, size_t bytes)
+      : allocator_(ctx.allocator()), bytes_(bytes), block_(bytes ? allocator_->allocate(bytes) : nullptr) {}
+  ~Buffer() {
+    if (block_) allocator_->release(block_, bytes_);
+  }
+  Buffer(Buffer&& other) noexcept
+      : allocator_(other.allocator_), bytes_(other.bytes_), block_(std::exchange(other.block_, nullptr)) {}
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer& operator=(Buffer&&) = delete;
+  void* data() const { return block_; }
+  float* floats() const { return static_cast<float*>(block_); }
+
+ private:
+  std::shared_ptr<Allocator> allocator_;
+  size_t bytes_;
+  void* block_;
+};
+
 // One argument of a library call: our layout, and the library's where that differs.
 struct Operand {
   int argument = 0;  // DNNL_ARG_...
@@ -64,7 +86,10 @@ class Plans {
     return insert(key, make(engine_));
   }
   // Runs the plan: conversions in, the call, conversions out. pointers[i] belongs to plan.operands[i].
-  void run(Context& ctx, Plan& plan, const std::vector<void*>& pointers);
+  void run(Context& ctx, const Plan& plan, const std::vector<void*>& pointers);
+  // The call alone, of a plan without conversions; scratch has plan.scratchpad's size. Several threads may do so at
+  // once.
+  void execute(const Plan& plan, std::initializer_list<void*> pointers, void* scratch) const;
 
   size_t size() const { return order_.size(); }
   int64_t made() const { return made_; }
@@ -90,7 +115,7 @@ dnnl::primitive_attr make_attributes(bool residual, bool relu);
 // The number of threads that the library's loops use while this object lives.
 class ThreadScope {
  public:
-  explicit ThreadScope(const Context& ctx);
+  explicit ThreadScope(int threads);
   ~ThreadScope();
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;

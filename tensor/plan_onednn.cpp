@@ -8,27 +8,6 @@
 namespace tailseg::onednn {
 namespace {
 
-// A block of the context's memory for the length of one call.
-class Buffer {
- public:
-  Buffer(Context& ctx, size_t bytes)
-      : allocator_(ctx.allocator()), bytes_(bytes), block_(bytes ? allocator_->allocate(bytes) : nullptr) {}
-  ~Buffer() {
-    if (block_) allocator_->release(block_, bytes_);
-  }
-  Buffer(Buffer&& other) noexcept
-      : allocator_(other.allocator_), bytes_(other.bytes_), block_(std::exchange(other.block_, nullptr)) {}
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  Buffer& operator=(Buffer&&) = delete;
-  void* data() const { return block_; }
-
- private:
-  std::shared_ptr<Allocator> allocator_;
-  size_t bytes_;
-  void* block_;
-};
-
 void convert(Context& ctx, dnnl::stream& stream, const dnnl::reorder& conversion, const dnnl::memory& from,
              const dnnl::memory& to) {
   const auto bytes = static_cast<double>(from.get_desc().get_size() + to.get_desc().get_size());
@@ -38,10 +17,10 @@ void convert(Context& ctx, dnnl::stream& stream, const dnnl::reorder& conversion
 
 }  // namespace
 
-ThreadScope::ThreadScope([[maybe_unused]] const Context& ctx) {
+ThreadScope::ThreadScope([[maybe_unused]] int threads) {
 #ifdef TAILSEG_OPENMP
   before_ = omp_get_max_threads();
-  omp_set_num_threads(ctx.threads());
+  omp_set_num_threads(threads);
 #endif
 }
 
@@ -93,9 +72,9 @@ Plan& Plans::insert(const Key& key, Plan plan) {
   return order_.front().second;
 }
 
-void Plans::run(Context& ctx, Plan& plan, const std::vector<void*>& pointers) {
+void Plans::run(Context& ctx, const Plan& plan, const std::vector<void*>& pointers) {
   checked(plan.shapes, [&] {
-    const ThreadScope threads(ctx);
+    const ThreadScope threads(ctx.threads());
     std::vector<Buffer> buffers;
     std::unordered_map<int, dnnl::memory> arguments;
     for (size_t i = 0; i < plan.operands.size(); ++i) {
@@ -123,6 +102,21 @@ void Plans::run(Context& ctx, Plan& plan, const std::vector<void*>& pointers) {
               dnnl::memory(operand.ours, engine_, pointers[i]));
     }
     stream_.wait();
+  });
+}
+
+void Plans::execute(const Plan& plan, std::initializer_list<void*> pointers, void* scratch) const {
+  checked(plan.shapes, [&] {
+    dnnl::stream stream(engine_);
+    std::unordered_map<int, dnnl::memory> arguments;
+    const Operand* operand = plan.operands.data();
+    for (void* pointer : pointers) {
+      arguments[operand->argument] = dnnl::memory(operand->library, engine_, pointer);
+      ++operand;
+    }
+    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, scratch);
+    plan.primitive.execute(stream, arguments);
+    stream.wait();
   });
 }
 
