@@ -66,5 +66,5 @@ if(TAILSEG_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TAILSEG_FUZZ needs clang: apt-get install clang, then cmake with CXX=clang++ in a new folder")
   endif()
-  target_compile_options(tailseg_flags INTERFACE -fsanitize=fuzzer-no-link)  # counts branches everywhere
+  target_compile_options(tailseg_flags INTERFACE -fsanitize=fuzzer-no-link)  # the rooms too: coverage of the code under test
 endif()

@@ -155,7 +155,8 @@ inline Findings long_files(const Sources& sources, size_t limit) {
 }
 
 // Functions longer than `limit` lines. Reads clang-format's layout: a head that ends in ") {" (with qualifiers) at some
-// indent, and the first "}" at that indent.
+// indent, and the first "}" at that indent. A constructor's head may end in its initialisers, ": a_(a) {", 4 further
+// in.
 inline Findings long_functions(const Sources& sources, size_t limit) {
   static const std::regex head(R"(^( *)(?!namespace|class|struct|if|for|while|switch|TEST_CASE|\}|#)\S.*\)[^;()]*\{$)");
   Findings found;
@@ -167,8 +168,9 @@ inline Findings long_functions(const Sources& sources, size_t limit) {
       ++number;
       if (std::smatch match; close.empty() && std::regex_match(line, match, head)) {
         begin = number;
-        close = match[1].str() + "}";
-        name = line.substr(close.size() - 1, 60);
+        const size_t indent = match[1].length();
+        name = line.substr(indent, 60);
+        close = std::string(name[0] == ':' && indent >= 4 ? indent - 4 : indent, ' ') + "}";
       } else if (!close.empty() && line.rfind(close, 0) == 0) {
         if (number - begin > limit) {
           found.push_back(source.path + ":" + std::to_string(begin) + ": " + std::to_string(number - begin) +

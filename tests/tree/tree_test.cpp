@@ -114,6 +114,8 @@ TEST_CASE("files and functions are of a size that can be read") {
   REQUIRE(long_files({{"nn/x.cpp", lines}}, 69).size() == 1);
   REQUIRE(long_files({{"nn/x.cpp", lines}}, 70).empty());
   REQUIRE(long_functions({{"nn/x.cpp", "void f(int a) const {\n" + lines + "}\n"}}, 60).size() == 1);
+  REQUIRE(long_functions({{"nn/x.cpp", "A::A(int a)\n    : a_(a) {\n" + lines + "}\n"}}, 60).size() == 1);
+  REQUIRE(long_functions({{"nn/x.cpp", "A::A(int a)\n    : a_(a) {\n}\n" + lines + "}\n"}}, 60).empty());
   REQUIRE(long_functions({{"nn/x.cpp", "void f() {\n}\nstruct A {\n" + lines + "};\n"}}, 60).empty());
   if (const Findings report = long_files(tree(), 300); !report.empty()) WARN("over 300 lines:" << joined(report));
   if (const Findings report = long_functions(tree(), 60); !report.empty()) WARN("over 60 lines:" << joined(report));
