@@ -1,0 +1,301 @@
+#include "datasets/synthetic/make_dataset.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "datasets/image_encode.h"
+#include "datasets/synthetic/lvis_file.h"
+#include "datasets/synthetic/trace.h"
+#include "tensor/error.h"
+
+namespace tailseg::synthetic {
+namespace {
+
+constexpr uint32_t kTrain = 0, kVal = 1;
+
+// One split: which classes each picture is to show, and what came of it.
+struct Split {
+  std::string name;
+  uint32_t number = kTrain;
+  int64_t first_image_id = 1;
+  std::vector<std::vector<int32_t>> wanted;  // [images] classes, back to front
+  std::vector<LvisImage> images;
+};
+
+std::vector<int32_t> draw_object_numbers(int64_t images, int64_t most, RandomKey key, uint32_t split) {
+  RandomStream random(key, split, 0);
+  std::vector<int32_t> numbers(static_cast<size_t>(images));
+  for (int32_t& n : numbers) n = 1 + static_cast<int32_t>(random.below(static_cast<uint32_t>(most)));
+  return numbers;
+}
+
+// A class of few objects must not lose one to an overfull picture: such objects are placed before all others.
+void place_rare_first(Split& split, const std::vector<int64_t>& counts) {
+  constexpr int64_t kFew = 5;
+  for (auto& classes : split.wanted) {
+    std::stable_partition(classes.begin(), classes.end(), [&](int32_t c) { return counts[c] <= kFew; });
+  }
+}
+
+Split plan_split(const DatasetConfig& config, const std::vector<double>& weights, uint32_t number, int64_t images) {
+  Split split;
+  split.number = number;
+  split.name = number == kTrain ? "train" : "val";
+  split.first_image_id = number == kTrain ? 1 : config.train_images + 1;
+  const RandomKey key{config.seed, random_purpose("synthetic objects")};
+  const std::vector<int32_t> objects = draw_object_numbers(images, config.most_objects, key, number);
+  const int64_t total = std::accumulate(objects.begin(), objects.end(), int64_t{0});
+  std::vector<double> shares = weights;
+  if (number == kVal && config.balanced_val) std::fill(shares.begin(), shares.end(), 1.0);
+  std::vector<int64_t> counts(shares.size(), 0);
+  if (number == kTrain || total >= static_cast<int64_t>(shares.size())) {
+    counts = proportional_counts(shares, total);
+  } else {  // a val split too small for every class: some, by lot
+    std::vector<int32_t> lots(shares.size());
+    std::iota(lots.begin(), lots.end(), 0);
+    shuffle(lots.data(), lots.size(), RandomStream(key, number, 1));
+    for (int64_t i = 0; i < total; ++i) counts[lots[i]] = 1;
+  }
+  split.wanted = deal(counts, objects, RandomStream(key, number, 2));
+  place_rare_first(split, counts);
+  split.images.resize(split.wanted.size());
+  return split;
+}
+
+// The polygons of one object: its visible pixels within their bounding box, traced there and moved back.
+LvisObject trace_object(const Scene& scene, int32_t object) {
+  const int64_t width = scene.image.width, height = scene.image.height;
+  int64_t left = width, top = height, right = -1, bottom = -1;
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      if (scene.owner[y * width + x] != object) continue;
+      left = std::min(left, x), right = std::max(right, x);
+      top = std::min(top, y), bottom = std::max(bottom, y);
+    }
+  }
+  const int64_t w = right - left + 1, h = bottom - top + 1;
+  std::vector<uint8_t> mask(static_cast<size_t>(w * h));
+  for (int64_t y = 0; y < h; ++y) {
+    for (int64_t x = 0; x < w; ++x) mask[y * w + x] = scene.owner[(top + y) * width + left + x] == object;
+  }
+  LvisObject traced;
+  traced.label = scene.classes[object];
+  traced.polygons = trace_polygons(mask, w, h);
+  for (auto& polygon : traced.polygons) {
+    for (size_t i = 0; i < polygon.size(); i += 2) {
+      polygon[i] += static_cast<double>(left);
+      polygon[i + 1] += static_cast<double>(top);
+    }
+  }
+  return traced;
+}
+
+std::vector<int32_t> choose_negatives(const LvisImage& image, const DatasetConfig& config, int64_t classes,
+                                      uint32_t split, uint32_t number) {
+  std::vector<bool> present(static_cast<size_t>(classes), false);
+  for (const LvisObject& object : image.objects) present[object.label] = true;
+  std::vector<int32_t> absent;
+  for (int32_t c = 0; c < classes; ++c) {
+    if (!present[c]) absent.push_back(c);
+  }
+  const int64_t most = config.negatives >= 0 ? config.negatives : classes <= 100 ? classes : 20;
+  if (static_cast<int64_t>(absent.size()) > most) {
+    shuffle(absent.data(), absent.size(),
+            RandomStream({config.seed, random_purpose("synthetic negatives")}, split, number));
+    absent.resize(static_cast<size_t>(most));
+    std::sort(absent.begin(), absent.end());
+  }
+  return absent;
+}
+
+void make_picture(const DatasetConfig& config, const ClassList& list, Split& split, int64_t number) {
+  const auto index = static_cast<uint32_t>(number);
+  const Scene scene = paint_scene(list.looks, split.wanted[number], config.scene,
+                                  {{config.seed, random_purpose("synthetic scene")}, split.number, index});
+  LvisImage& image = split.images[number];
+  image.id = split.first_image_id + number;
+  image.width = scene.image.width;
+  image.height = scene.image.height;
+  std::string digits = std::to_string(image.id);
+  digits.insert(0, 12 - std::min<size_t>(12, digits.size()), '0');
+  image.file = split.name + '/' + digits + (config.png ? ".png" : ".jpg");
+  for (int32_t o = 0; o < static_cast<int32_t>(scene.classes.size()); ++o)
+    image.objects.push_back(trace_object(scene, o));
+  image.negatives = choose_negatives(image, config, static_cast<int64_t>(list.classes.size()), split.number, index);
+  write_image(config.output + "/images/" + image.file, scene.image, config.jpeg_quality);
+}
+
+// Makes every picture of the splits, on several threads. The first failure is thrown here.
+void make_pictures(const DatasetConfig& config, const ClassList& list, std::vector<Split>& splits,
+                   const std::function<void(int64_t, int64_t)>& progress) {
+  std::vector<std::pair<Split*, int64_t>> tasks;
+  for (Split& split : splits) {
+    for (int64_t i = 0; i < static_cast<int64_t>(split.images.size()); ++i) tasks.emplace_back(&split, i);
+  }
+  const auto total = static_cast<int64_t>(tasks.size());
+  std::atomic<int64_t> next = 0;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int64_t done = 0;
+  int running = std::max(1, config.threads);
+  std::exception_ptr failure;
+  const auto work = [&] {
+    for (int64_t i = next++; i < total; i = next++) {
+      try {
+        make_picture(config, list, *tasks[i].first, tasks[i].second);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = total;
+      }
+      const std::lock_guard lock(mutex);
+      ++done;
+    }
+    const std::lock_guard lock(mutex);
+    --running;
+    changed.notify_all();
+  };
+  std::vector<std::jthread> threads;
+  for (int t = running; t > 0; --t) threads.emplace_back(work);
+  std::unique_lock lock(mutex);
+  while (!changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return running == 0; })) {
+    if (progress) progress(done, total);
+  }
+  if (failure) std::rethrow_exception(failure);
+  if (progress) progress(total, total);
+}
+
+// LVIS lists its categories by name. Returns the place of each class in that order.
+std::vector<int32_t> order_by_name(const std::vector<SyntheticClass>& classes) {
+  std::vector<int32_t> order(classes.size()), place(classes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return classes[a].name < classes[b].name; });
+  for (size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<int32_t>(i);
+  return place;
+}
+
+ClassList make_classes(const DatasetConfig& config, std::vector<SyntheticClass> named) {
+  const int64_t count = named.empty() ? config.classes : static_cast<int64_t>(named.size());
+  ClassList list =
+      config.kind == Kind::kGlyphs ? glyph_classes(count, config.font) : shape_classes(count, config.any_colour);
+  for (size_t k = 0; k < named.size(); ++k) {
+    if (named[k].definition.empty()) named[k].definition = list.classes[k].definition;
+  }
+  if (!named.empty()) list.classes = std::move(named);
+  return list;
+}
+
+void check_config(const DatasetConfig& config) {
+  TS_CHECK(!config.output.empty(), "making a data set: no output folder was given");
+  TS_CHECK(config.train_images >= 1 && config.val_images >= 0, "making a data set of ", config.train_images,
+           " images and ", config.val_images, " for validation; expected at least 1 and 0");
+  TS_CHECK(config.most_objects >= 1 && config.most_objects <= 1000, "making a data set with up to ",
+           config.most_objects, " objects an image; expected 1 to 1000");
+  TS_CHECK(config.scene.width >= 16 && config.scene.height >= 16 && config.scene.width <= 16384 &&
+               config.scene.height <= 16384,
+           "making a data set of ", config.scene.width, " x ", config.scene.height,
+           " pixels; expected sides of 16 to 16384");
+  TS_CHECK(config.kind == Kind::kShapes || !config.font.empty(), "a set of glyphs needs a font file");
+  TS_CHECK(config.rare_images < 0 || config.common_images < 0 || config.rare_images < config.common_images,
+           "frequency thresholds: rare up to ", config.rare_images, " images, common up to ", config.common_images,
+           "; expected rare < common");
+  const std::filesystem::path annotations = std::filesystem::path(config.output) / "annotations" / "train.json";
+  TS_CHECK(config.overwrite || !std::filesystem::exists(annotations), config.output,
+           " holds a data set already; choose another folder or ask to overwrite it");
+}
+
+void make_folders(const DatasetConfig& config) {
+  for (const char* folder : {"annotations", "images/train", "images/val"}) {
+    if (config.val_images == 0 && std::string(folder) == "images/val") continue;
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::path(config.output) / folder;
+    std::filesystem::create_directories(path, error);
+    TS_CHECK(!error, "creating folder ", path.string(), ": ", error.message());
+  }
+}
+
+std::vector<double> class_weights(const DatasetConfig& config, const ClassList& list) {
+  std::vector<double> weights;
+  for (const SyntheticClass& c : list.classes) weights.push_back(c.weight);
+  if (!config.categories.empty()) return weights;
+  const auto classes = static_cast<int64_t>(list.classes.size());
+  if (config.power >= 0) return power_law(classes, config.power);
+  const RandomKey key{config.seed, random_purpose("synthetic objects")};
+  const auto objects = draw_object_numbers(config.train_images, config.most_objects, key, kTrain);
+  constexpr double kMargin = 1.1;  // chance must not narrow the range below what was asked for
+  return power_law(classes, power_for_range(classes, config.range * kMargin, objects));
+}
+
+// Counts the train split, finds the letters and writes them where both files will read them.
+FrequencyThresholds fill_counts(const DatasetConfig& config, const Split& train, std::vector<LvisCategory>& categories,
+                                const std::vector<SyntheticClass>& classes) {
+  for (const LvisImage& image : train.images) {
+    std::vector<bool> seen(categories.size(), false);
+    for (const LvisObject& object : image.objects) {
+      LvisCategory& category = categories[object.label];
+      ++category.instance_count;
+      if (!seen[object.label]) ++category.image_count;
+      seen[object.label] = true;
+    }
+  }
+  std::vector<int64_t> image_counts;
+  for (const LvisCategory& category : categories) image_counts.push_back(category.image_count);
+  FrequencyThresholds thresholds = thresholds_like_lvis(image_counts);
+  if (config.rare_images >= 0) thresholds.rare = config.rare_images;
+  if (config.common_images >= 0) thresholds.common = config.common_images;
+  const bool asked_for = config.rare_images >= 0 || config.common_images >= 0;
+  for (size_t k = 0; k < categories.size(); ++k) {
+    const bool given = classes[k].frequency != 0 && !asked_for;
+    categories[k].frequency = given ? classes[k].frequency : frequency_letter(categories[k].image_count, thresholds);
+  }
+  return thresholds;
+}
+
+}  // namespace
+
+DatasetSummary make_dataset(const DatasetConfig& config, const std::function<void(int64_t, int64_t)>& progress) {
+  check_config(config);
+  const ClassList list = make_classes(
+      config, config.categories.empty() ? std::vector<SyntheticClass>() : read_categories(config.categories));
+  const std::vector<double> weights = class_weights(config, list);
+  std::vector<Split> splits = {plan_split(config, weights, kTrain, config.train_images)};
+  if (config.val_images > 0) splits.push_back(plan_split(config, weights, kVal, config.val_images));
+  make_folders(config);
+  make_pictures(config, list, splits, progress);
+
+  DatasetSummary summary;
+  for (const Split& split : splits) {
+    for (size_t i = 0; i < split.images.size(); ++i) {
+      summary.left_out += static_cast<int64_t>(split.wanted[i].size() - split.images[i].objects.size());
+    }
+  }
+  std::vector<LvisCategory> categories;
+  for (const SyntheticClass& c : list.classes) {
+    categories.push_back({c.name, c.synset, c.definition, c.synonyms, 0, 0, 0});
+  }
+  summary.thresholds = fill_counts(config, splits[0], categories, list.classes);
+  const std::vector<int32_t> place = order_by_name(list.classes);
+  summary.classes.resize(categories.size());
+  for (size_t k = 0; k < categories.size(); ++k) {
+    const LvisCategory& c = categories[k];
+    summary.classes[place[k]] = {c.name, c.frequency, c.image_count, c.instance_count, 0};
+  }
+  if (config.val_images > 0) {
+    for (const LvisImage& image : splits[1].images) {
+      for (const LvisObject& object : image.objects) ++summary.classes[place[object.label]].val_instances;
+    }
+  }
+  for (const Split& split : splits) {
+    write_lvis_file(config.output + "/annotations/" + split.name + ".json", categories, place, split.images);
+  }
+  return summary;
+}
+
+}  // namespace tailseg::synthetic
