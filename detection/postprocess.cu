@@ -55,10 +55,10 @@ bool needs_more(Context& ctx, const Chunk& chunk, const PostprocessOptions& opti
 }
 
 template <class Real>
-Detections gather(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options, const Chunk& chunk) {
+DetectionSet gather(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options, const Chunk& chunk) {
   const int64_t images = input.proposals->images(), most = options.max_detections;
   const DType dtype = chunk.boxes.dtype();
-  Detections out;
+  DetectionSet out;
   out.photo.boxes = Tensor::empty(ctx, {images, most, 4}, dtype);
   out.photo.scores = Tensor::empty(ctx, {images, most}, dtype);
   out.photo.labels = Tensor::empty(ctx, {images, most}, DType::int32);
@@ -96,12 +96,12 @@ void check_input(const PostprocessInput& input, const PostprocessOptions& option
 
 }  // namespace
 
-Detections postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
+DetectionSet postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
   SpanScope span(ctx, "postprocess");
   check_input(input, options);
   const int64_t images = input.proposals->images(), per_image = input.proposals->capacity();
   const int64_t classes = input.scores.size(1), pairs = per_image * classes;
-  Detections out;
+  DetectionSet out;
   dispatch_full(input.scores.dtype(), "postprocess", [&]<class Real>(Real) {
     const Tensor keys = Tensor::empty(ctx, {images, pairs}, input.scores.dtype());
     for_each_item(ctx, images * per_image,

@@ -1,0 +1,52 @@
+#include "apps/run/data_source.h"
+
+#include <filesystem>
+
+#include "tensor/error.h"
+
+namespace tailseg {
+
+namespace fs = std::filesystem;
+
+Split open_split(const Config& config, SplitName name) {
+  const DataConfig& d = config.data;
+  const bool train = name == SplitName::train;
+  const fs::path root = d.root;
+  fs::path annotations = root / (train ? d.train_annotations : d.val_annotations);
+  fs::path images = root / (train ? d.train_images : d.val_images);
+  const fs::path made = root / "annotations" / (train ? "train.json" : "val.json");
+  const bool configured = !(train ? d.train_annotations : d.val_annotations).empty() && fs::exists(annotations);
+  if (!configured && fs::exists(made)) {
+    annotations = made;
+    images = root / "images";
+  } else {
+    TS_CHECK(configured, "no annotation file for ", train ? "training" : "validation", ": neither data.",
+             train ? "train" : "val", "_annotations (", annotations.string(), ") nor ", made.string(),
+             " is there. Set data.root to the folder that holds the data");
+  }
+  Split split{read_annotations(annotations.string()), images.string()};
+  TS_CHECK(split.set.class_count() > 0, split.set.path, " has no categories");
+  if (d.format != "auto") {
+    TS_CHECK(split.set.lvis == (d.format == "lvis"), split.set.path, " is in ", split.set.lvis ? "LVIS" : "COCO",
+             " form, data.format says ", d.format);
+  }
+  return split;
+}
+
+std::string split_summary(const AnnotationSet& set) {
+  std::string line =
+      text(set.class_count(), " classes, ", set.images.size(), " images, ", set.annotations.size(), " annotations");
+  int64_t rare = 0, common = 0, frequent = 0;
+  for (const Category& category : set.categories) {
+    rare += category.frequency == 'r';
+    common += category.frequency == 'c';
+    frequent += category.frequency == 'f';
+  }
+  if (rare + common + frequent > 0) {
+    line += text("; ", rare, " rare, ", common, " common, ", frequent, " frequent classes");
+  }
+  if (!set.problems.empty()) line += text("; ", set.problems.size(), " problems (tailseg-inspect lists them)");
+  return line;
+}
+
+}  // namespace tailseg

@@ -1,0 +1,14 @@
+// A loader's batch as tensors on the device.
+#pragma once
+
+#include "datasets/loader_batch.h"
+#include "detection/mask_rcnn.h"
+
+namespace tailseg {
+
+// `pad_multiple`: what a single image's sides are padded to.
+ImageBatch device_images(Context& ctx, const Batch& batch, int64_t pad_multiple);
+// Ground truth with capacity for the batch's largest image (at least one row, so that no tensor is empty).
+TruthBatch device_truth(Context& ctx, const Batch& batch);
+
+}  // namespace tailseg

@@ -1,0 +1,23 @@
+// A model's figures on an annotated split: every photo through the network, then the COCO or LVIS protocol.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/evaluate_results.h"
+#include "apps/run/data_source.h"
+#include "apps/run/found_objects.h"
+
+namespace tailseg {
+
+// Objects of every image of the split, as results. progress(done, all) is called after each photo.
+Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
+                        const std::function<void(int64_t, int64_t)>& progress = {});
+
+// Box and mask figures of these results. protocol: "coco", "lvis", or empty: as the annotation file is.
+// train_instances by label decide AP1..AP4 (empty: the file's instance_count).
+std::vector<TypeFigures> evaluate_split(const Split& split, const Detections& results, const std::string& protocol,
+                                        const std::vector<int64_t>& train_instances, int threads);
+
+}  // namespace tailseg

@@ -1,0 +1,21 @@
+// Prediction on photos that have no annotations: overlays for people, results JSON for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tailseg {
+
+struct PredictOptions {
+  std::string checkpoint, output;
+  std::vector<std::string> inputs;    // photos and folders of photos
+  std::vector<std::string> settings;  // "key=value" on top of the checkpoint's configuration
+  std::string device = "auto";
+  double score_threshold = 0.5;  // of what is drawn and written
+};
+
+// Writes DIR/<name>.png for each photo and DIR/results.json (COCO form; image_id counts the photos from 1 in the order
+// of images.json). A photo that cannot be read is reported and skipped; when none can, that is an Error.
+void predict(const PredictOptions& options);
+
+}  // namespace tailseg

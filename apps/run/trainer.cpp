@@ -1,0 +1,298 @@
+#include "apps/run/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "apps/run/checkpoint.h"
+#include "apps/run/data_source.h"
+#include "apps/run/device_batch.h"
+#include "apps/run/model_evaluation.h"
+#include "apps/run/settings.h"
+#include "apps/run_files/environment.h"
+#include "apps/run_files/metrics_file.h"
+#include "apps/run_files/run_log.h"
+#include "apps/run_files/step_meter.h"
+#include "apps/run_files/tensorboard.h"
+#include "datasets/annotations_subset.h"
+#include "datasets/loader.h"
+#include "nn/atomic_file.h"
+#include "nn/checkpoint_folder.h"
+
+namespace tailseg {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+volatile std::sig_atomic_t stop_signal = 0;
+void remember_signal(int number) { stop_signal = number; }
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::vector<int64_t> instances_by_label(const AnnotationSet& set) {
+  std::vector<int64_t> count(static_cast<size_t>(set.class_count()), 0);
+  for (const int32_t label : set.annotations.label) ++count[static_cast<size_t>(label)];
+  return count;
+}
+
+// The photos that are trained on and the order in which they come.
+struct TrainingData {
+  Split split;
+  InputConfig input;
+  LoaderConfig loading;
+  EpochOrder order;
+  int64_t images = 0;
+  int64_t batches_in_epoch = 0;
+};
+
+TrainingData open_training(const Config& config, const TrainOptions& options) {
+  TrainingData data{open_split(config, SplitName::train), input_options(config, options.overfit == 0), {}, {}};
+  const Convention rule = data.input.target_rule;
+  std::vector<int32_t> images = trainable_images(data.split.set, rule);
+  TS_CHECK(!images.empty(), data.split.set.path, ": no image has an annotation to train on (",
+           split_summary(data.split.set), "). Do the categories match?");
+  if (options.overfit > 0) {
+    TS_CHECK(options.overfit <= static_cast<int64_t>(images.size()), "--overfit ", options.overfit, ": only ",
+             images.size(), " images of ", data.split.set.path, " can be trained on");
+    images.resize(static_cast<size_t>(options.overfit));
+    data.split.set = subset_of_images(data.split.set, images);
+    images = trainable_images(data.split.set, rule);
+  }
+  const auto seed = static_cast<uint64_t>(config.train.seed);
+  const int64_t batch = config.solver.ims_per_batch;
+  data.images = static_cast<int64_t>(images.size());
+  data.order = config.data.aspect_grouping ? aspect_grouped_order(data.split.set.images, images, batch, seed)
+                                           : random_order(images, batch, seed);
+  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).size()) + batch - 1) / batch;
+  data.loading = {.root = data.split.images,
+                  .batch_size = batch,
+                  .workers = static_cast<int>(config.data.workers),
+                  .seed = seed,
+                  .augment = options.overfit == 0,
+                  .targets = true,
+                  .masks = mask_form(config)};
+  return data;
+}
+
+// Everything a run owns, so that the loop reads like a loop.
+class Trainer {
+ public:
+  Trainer(const Config& config, const TrainOptions& options)
+      : config_(config),
+        options_(options),
+        log_(options.dry_run ? "" : (fs::path(config.output) / "log.txt").string()),
+        ctx_(device_of(config.train.device)),
+        data_(open_training(config, options)),
+        classes_(ClassList::of(data_.split.set)),
+        store_(ctx_, static_cast<uint64_t>(config.train.seed)),
+        model_(store_, model_options(config, classes_.size())),
+        optimizer_((store_.consolidate(), store_), optimizer_options(config)),
+        schedule_(schedule_options(config, data_.batches_in_epoch)),
+        steps_(total_steps(config, data_.batches_in_epoch)) {}
+
+  TrainEnd run();
+
+ private:
+  void describe();
+  void start_or_resume();
+  void open_files();
+  bool step(Loader& loader, Batch& batch);
+  void check_finite(const MaskRcnnLosses& losses);
+  void save();
+  void evaluate(bool last);
+  std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
+
+  const Config& config_;
+  const TrainOptions& options_;
+  RunLog log_;
+  Context ctx_;
+  TrainingData data_;
+  ClassList classes_;
+  ParameterStore store_;
+  MaskRcnn model_;
+  Optimizer optimizer_;
+  Schedule schedule_;
+  int64_t steps_;
+  TrainingState state_;
+  int64_t saved_iteration_ = -1;
+  std::unique_ptr<StepMeter> meter_;
+  std::unique_ptr<MetricsFile> metrics_;
+  std::unique_ptr<EventsFile> events_;
+  std::unique_ptr<Split> val_;
+};
+
+void Trainer::describe() {
+  log_.line("data", data_.split.set.path + ": " + split_summary(data_.split.set));
+  log_.line("data", text(data_.images, " images to train on, ", data_.batches_in_epoch, " batches of ",
+                         config_.solver.ims_per_batch, " in an epoch"));
+  log_.line("train",
+            text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ", store_.trained_elements(),
+                 " trained numbers; learning rate ", schedule_.base_lr, "; ", steps_, " steps"));
+}
+
+void Trainer::start_or_resume() {
+  const CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
+  const auto newest = folder.newest();
+  if (options_.resume) {
+    TS_CHECK(newest, "--resume: ", checkpoint_folder(), " holds no checkpoint");
+    if (!newest->message.empty()) log_.line("train", newest->message);
+    state_ = load_training(newest->path, classes_, store_, optimizer_);
+    saved_iteration_ = state_.iteration;
+    log_.line("train", text("resumed from ", newest->path, " at step ", state_.iteration));
+    return;
+  }
+  TS_CHECK(!newest, config_.output, " already holds a run (", newest->path,
+           "); go on with --resume, or take another --output");
+  const std::string weights = options_.weights.empty() ? config_.model.weights : options_.weights;
+  if (weights.empty()) return;
+  for (const std::string& line : load_weights(weights, store_)) log_.line("train", line);
+}
+
+void Trainer::open_files() {
+  const fs::path output = config_.output;
+  write_file_atomically((output / "config.toml").string(), config_toml(config_));
+  write_file_atomically((output / "env.json").string(),
+                        environment_json(environment_report({{"device", ctx_.device().name()}})));
+  metrics_ =
+      std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
+  events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
+  meter_ = std::make_unique<StepMeter>(steps_);
+}
+
+void Trainer::check_finite(const MaskRcnnLosses& losses) {
+  for (const auto& [name, loss] : losses.parts()) {
+    const float value = loss.value().to_vector<float>(ctx_)[0];
+    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", state_.iteration,
+             "; the last checkpoint is at step ", saved_iteration_,
+             ". A smaller solver.base_lr, solver.clip_norm or a longer warm-up are the usual cures; tailseg-inspect "
+             "finds bad boxes");
+  }
+}
+
+bool Trainer::step(Loader& loader, Batch& batch) {
+  const Clock::time_point begin = Clock::now();
+  if (!loader.next(batch)) return false;
+  const double data_seconds = seconds_since(begin);
+  const ImageBatch images = device_images(ctx_, batch, config_.data.size_divisor);
+  const TruthBatch truth = device_truth(ctx_, batch);
+  store_.clear_gradients();
+  const MaskRcnnLosses losses = model_.losses(
+      ctx_, images, truth, {static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)});
+  const bool logged = (state_.iteration + 1) % config_.train.log_every == 0 || state_.iteration + 1 == steps_;
+  // Reading a loss waits for a GPU, so there it is read only for the log.
+  const bool read = logged || !ctx_.device().is_cuda();
+  if (read) check_finite(losses);
+  const double lr = schedule_.at(state_.iteration);
+  backward(ctx_, losses.total);
+  optimizer_.step(lr);
+
+  StepFigures figures{.iteration = state_.iteration, .data_seconds = data_seconds, .learning_rate = lr};
+  if (read) {
+    figures.losses.emplace_back("total_loss", losses.total.value().to_vector<float>(ctx_)[0]);
+    for (const auto& [name, loss] : losses.parts())
+      figures.losses.emplace_back(name, loss.value().to_vector<float>(ctx_)[0]);
+    figures.gradient_norm = optimizer_.gradient_norm().to_vector<float>(ctx_)[0];
+    TS_CHECK(std::isfinite(*figures.gradient_norm), "the gradient's norm is not finite at step ", state_.iteration,
+             "; the last checkpoint is at step ", saved_iteration_);
+  }
+  figures.memory_mib = static_cast<double>(ctx_.allocator()->figures().peak_bytes) / (1 << 20);
+  figures.seconds = seconds_since(begin);
+  meter_->add(figures);
+  ++state_.iteration;
+  state_.position = loader.position();
+  if (logged) {
+    log_.line("train", meter_->log_line());
+    const auto values = meter_->metrics();
+    metrics_->write(values);
+    events_->scalars(figures.iteration, values);
+  }
+  log_.progress(meter_->progress_line());
+  return true;
+}
+
+void Trainer::save() {
+  if (saved_iteration_ == state_.iteration) return;
+  CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
+  save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
+  folder.finished(state_.iteration);
+  saved_iteration_ = state_.iteration;
+  log_.line("train", text("checkpoint ", folder.path(state_.iteration)));
+}
+
+void Trainer::evaluate(bool last) {
+  if (!val_) {
+    val_ = std::make_unique<Split>(options_.overfit > 0 ? data_.split : open_split(config_, SplitName::val));
+    TS_CHECK(ClassList::of(val_->set) == classes_, val_->set.path, " has other categories than ", data_.split.set.path);
+  }
+  const Clock::time_point begin = Clock::now();
+  const Detections results = detect_split(ctx_, model_, config_, *val_, [&](int64_t done, int64_t all) {
+    log_.progress(text("evaluating ", done, " of ", all, " images"));
+  });
+  log_.end_progress();
+  const auto types = evaluate_split(*val_, results, "", instances_by_label(data_.split.set), ctx_.threads());
+  std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};
+  for (const TypeFigures& type : types) {
+    std::string line = type.type;
+    for (const Figure& figure : type.figures) {
+      values[type.type + "/" + figure.name] = figure.value;
+      if (figure.name.starts_with("AP")) line += text("  ", figure.name, " ", std::round(figure.value * 1e4) / 1e4);
+    }
+    log_.line("evaluate", line);
+  }
+  log_.line("evaluate", text(val_->set.images.size(), " images in ", std::round(seconds_since(begin) * 10) / 10, " s"));
+  metrics_->write(values);
+  events_->scalars(state_.iteration, values);
+  if (!last) return;
+  const fs::path folder = fs::path(config_.output) / "evaluation";
+  write_metrics(folder.string(), metrics_json(val_->set, val_->set.lvis ? "lvis" : "coco", types));
+  write_results((folder / "results.json").string(), val_->set, results);
+}
+
+TrainEnd Trainer::run() {
+  describe();
+  if (options_.dry_run) return TrainEnd::finished;
+  start_or_resume();
+  open_files();
+  stop_signal = 0;
+  std::signal(SIGINT, remember_signal);
+  std::signal(SIGTERM, remember_signal);
+  {
+    Loader loader(data_.split.set, data_.input, data_.loading, data_.order, state_.position);
+    Batch batch;
+    while (state_.iteration < steps_ && step(loader, batch)) {
+      if (stop_signal) {
+        log_.end_progress();
+        log_.line("train", text("stopped by signal ", static_cast<int>(stop_signal), " after step ", state_.iteration));
+        save();
+        return TrainEnd::interrupted;
+      }
+      if (state_.iteration % config_.train.checkpoint_every == 0) save();
+      if (config_.train.eval_every > 0 && state_.iteration % config_.train.eval_every == 0 &&
+          state_.iteration < steps_) {
+        evaluate(false);
+      }
+    }
+  }
+  log_.end_progress();
+  save();
+  evaluate(true);
+  return TrainEnd::finished;
+}
+
+}  // namespace
+
+TrainEnd train(const Config& config, const TrainOptions& options) {
+  TS_CHECK(options.dry_run || !config.output.empty(), "no folder for the run: give --output DIR");
+  if (!options.dry_run) {
+    std::error_code error;
+    fs::create_directories(config.output, error);
+    TS_CHECK(!error, "cannot make the folder ", config.output, ": ", error.message());
+  }
+  return Trainer(config, options).run();
+}
+
+}  // namespace tailseg

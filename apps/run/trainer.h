@@ -1,0 +1,25 @@
+// The training loop: data, step, log, checkpoint, evaluation, and a clean end whatever happens.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/config/config.h"
+
+namespace tailseg {
+
+struct TrainOptions {
+  bool resume = false;
+  bool dry_run = false;  // everything up to the first step, then a summary
+  int64_t overfit = 0;   // train and evaluate on the first so many photos, without augmentation
+  std::string weights;   // start from these (--weights); empty: model.weights, or random
+};
+
+enum class TrainEnd { finished, interrupted };
+
+// Runs in config.output. Returns how it ended; an interrupt (SIGINT, SIGTERM) writes a checkpoint first. Throws Error
+// for bad data, a non-finite loss (the last good checkpoint stays) or a disk that is full.
+TrainEnd train(const Config& config, const TrainOptions& options);
+
+}  // namespace tailseg
