@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(keys(kPixels)))
       ->capture_default_str();
   app.add_flag("--keep-background-first", options.keep_background_first,
-               "keep torchvision's class order, for the torchvision preset");
+               "leave class rows as torchvision has them (our programs reorder them on reading)");
   return run_program(app, argc, argv, [&] {
     options.layout = kLayouts.at(layout);
     options.pixels = kPixels.at(pixels);

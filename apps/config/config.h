@@ -21,27 +21,27 @@ struct AnchorConfig {
 
 struct RpnConfig {
   double iou_positive = 0.7, iou_negative = 0.3;
-  bool low_quality = true;
+  std::string low_quality = "reassign";
   double low_quality_min_iou = 0.3;
-  bool low_quality_reassign = true;
-  double boundary_threshold = -1;
+  int64_t boundary_threshold = -1;
   bool ignore_padding = true;
   int64_t batch_size_per_image = 256;
   double positive_fraction = 0.5;
-  std::string loss_normalizer = "sampled";
+  std::string loss_normalizer = "mmdet";
   double smooth_l1_beta = 0;
   double loss_weight = 1, bbox_loss_weight = 1;
-  std::string topk_on = "probability";
+  std::string score = "probability";
   int64_t pre_nms_topk_train = 2000, pre_nms_topk_test = 1000;
   int64_t post_nms_topk_train = 1000, post_nms_topk_test = 1000;
   double nms_threshold = 0.7;
   double min_box_size = 0;
+  bool min_box_inclusive = false;
 };
 
 struct RoiConfig {
   std::string append_gt = "prepend";
   double iou_threshold = 0.5;
-  bool match_low_quality = true;
+  std::string low_quality = "reassign";
   int64_t batch_size_per_image = 512;
   double positive_fraction = 0.25;
   std::vector<double> bbox_weights{10, 10, 5, 5};
@@ -55,14 +55,15 @@ struct BoxHeadConfig {
   int64_t pooled = 7, width = 1024;
   bool class_agnostic = false;
   std::string init = "mmdet";
+  double class_loss_weight = 1, bbox_loss_weight = 1;
 };
 
 struct MaskHeadConfig {
   int64_t pooled = 14, convolutions = 4, width = 256;
   bool class_agnostic = false;
-  std::string logits_init = "kaiming";
-  std::string targets = "bitmap";
+  std::string targets = "bitmap", frame = "padded";
   double polygon_min_size = 1;
+  double loss_weight = 1;
 };
 
 struct ModelConfig {
@@ -76,8 +77,8 @@ struct ModelConfig {
   int64_t fpn_channels = 256;
   std::string fpn_init = "xavier";
   int64_t num_classes = 0;
-  std::string background = "last";
   std::string delta_clamp = "both";
+  double iou_min_union = 1e-6;
   std::string weights;
   AnchorConfig anchors;
   RpnConfig rpn;
@@ -91,12 +92,13 @@ struct DataConfig {
   std::string train_annotations, train_images, val_annotations, val_images;
   std::vector<int64_t> scales{640, 672, 704, 736, 768, 800};
   int64_t max_size = 1333, test_scale = 800, test_max_size = 1333;
-  std::string resize = "opencv";
+  std::string resize = "opencv", size_rule = "mmdet", box_rule = "mmdet", target_rule = "mmdet";
   double flip_prob = 0.5;
   std::vector<double> pixel_mean{123.675, 116.28, 103.53}, pixel_std{58.395, 57.12, 57.375};
   int64_t size_divisor = 32;
   bool aspect_grouping = true;
   int64_t workers = 2;
+  std::string on_bad_photo = "stop";
 };
 
 struct SolverConfig {
@@ -121,6 +123,7 @@ struct TestConfig {
   double score_threshold = 0.05, nms_threshold = 0.5;
   int64_t detections_per_image = 100;
   double min_box_size = 0;
+  bool drop_empty = false;
   bool rescale_before_nms = true;
   std::string mask_paste = "sampled";
   double mask_threshold = 0.5;

@@ -18,9 +18,9 @@ void add_model(ConfigSchema& s, ModelConfig& m) {
   s.add("model.fpn_init", &m.fpn_init, "xavier uniform, or kaiming uniform with a = 1").choices({"xavier", "kaiming"});
   s.add("model.num_classes", &m.num_classes, "without the background; 0: as many as the training data have")
       .range(0, 100000);
-  s.add("model.background", &m.background, "row of the class scores").choices({"last", "first"});
   s.add("model.delta_clamp", &m.delta_clamp, "box deltas dw, dh: limit at log(1000/16) on both sides, or above only")
       .choices({"both", "upper"});
+  s.add("model.iou_min_union", &m.iou_min_union, "IoU in matching divides by at least this").range(0, 1);
   s.add("model.weights", &m.weights, "safetensors file to start from; empty: random weights");
 }
 
@@ -32,36 +32,38 @@ void add_proposals(ConfigSchema& s, AnchorConfig& a, RpnConfig& r) {
       .choices({"nominal", "from_shape"});
   s.add("model.rpn.iou_positive", &r.iou_positive, "").range(0, 1);
   s.add("model.rpn.iou_negative", &r.iou_negative, "").range(0, 1);
-  s.add("model.rpn.low_quality", &r.low_quality, "each object's best anchors are positive too");
-  s.add("model.rpn.low_quality_min_iou", &r.low_quality_min_iou, "when that best IoU is at least this").range(0, 1);
-  s.add("model.rpn.low_quality_reassign", &r.low_quality_reassign,
-        "and then belong to that object, not to their own best");
+  s.add("model.rpn.low_quality", &r.low_quality,
+        "an object's best anchors below iou_positive: negative, its own, positive")
+      .choices({"off", "reassign", "keep_argmax"});
+  s.add("model.rpn.low_quality_min_iou", &r.low_quality_min_iou, "reassign: when the best IoU is at least this")
+      .range(0, 1);
   s.add("model.rpn.boundary_threshold", &r.boundary_threshold, "drop anchors further outside, pixels; -1: keep all")
       .range(-1, 1e6);
   s.add("model.rpn.ignore_padding", &r.ignore_padding, "drop anchors in padding that only larger batch mates caused");
   s.add("model.rpn.batch_size_per_image", &r.batch_size_per_image, "anchors sampled").range(1, 1e6);
   s.add("model.rpn.positive_fraction", &r.positive_fraction, "of them, at most").range(0, 1);
-  s.add("model.rpn.loss_normalizer", &r.loss_normalizer,
-        "losses are divided by what was sampled, or by the full number")
-      .choices({"sampled", "batch_size"});
+  s.add("model.rpn.loss_normalizer", &r.loss_normalizer, "whose divisor of both losses")
+      .choices({"mmdet", "torchvision", "detectron2"});
   s.add("model.rpn.smooth_l1_beta", &r.smooth_l1_beta, "0: L1").range(0, 100);
   s.add("model.rpn.loss_weight", &r.loss_weight, "").range(0, 1e6);
   s.add("model.rpn.bbox_loss_weight", &r.bbox_loss_weight, "").range(0, 1e6);
-  s.add("model.rpn.topk_on", &r.topk_on, "rank before NMS by").choices({"probability", "logit"});
+  s.add("model.rpn.score", &r.score, "what proposals are ranked by, and reported with")
+      .choices({"probability", "logit_then_probability", "logit"});
   s.add("model.rpn.pre_nms_topk_train", &r.pre_nms_topk_train, "a level").range(1, 1e6);
   s.add("model.rpn.pre_nms_topk_test", &r.pre_nms_topk_test, "a level").range(1, 1e6);
   s.add("model.rpn.post_nms_topk_train", &r.post_nms_topk_train, "an image, all levels").range(1, 1e6);
   s.add("model.rpn.post_nms_topk_test", &r.post_nms_topk_test, "an image, all levels").range(1, 1e6);
   s.add("model.rpn.nms_threshold", &r.nms_threshold, "").range(0, 1);
   s.add("model.rpn.min_box_size", &r.min_box_size, "drop smaller proposals, pixels; 0: only empty ones").range(0, 1e4);
+  s.add("model.rpn.min_box_inclusive", &r.min_box_inclusive, "keep boxes of exactly that size");
 }
 
 void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& m) {
   s.add("model.roi.append_gt", &r.append_gt, "objects' own boxes among the proposals")
       .choices({"prepend", "append", "no"});
   s.add("model.roi.iou_threshold", &r.iou_threshold, "foreground from here on").range(0, 1);
-  s.add("model.roi.match_low_quality", &r.match_low_quality,
-        "each object's best proposals, from that threshold on, are its own");
+  s.add("model.roi.low_quality", &r.low_quality, "as model.rpn.low_quality, from iou_threshold on")
+      .choices({"off", "reassign", "keep_argmax"});
   s.add("model.roi.batch_size_per_image", &r.batch_size_per_image, "proposals sampled").range(1, 1e6);
   s.add("model.roi.positive_fraction", &r.positive_fraction, "of them, at most").range(0, 1);
   s.add("model.roi.bbox_weights", &r.bbox_weights, "of dx, dy, dw, dh").positive().length(4);
@@ -73,17 +75,20 @@ void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& 
   s.add("model.box_head.pooled", &b.pooled, "RoIAlign output size").range(1, 64);
   s.add("model.box_head.width", &b.width, "of both hidden layers").range(1, 65536);
   s.add("model.box_head.class_agnostic", &b.class_agnostic, "one box for all classes");
-  s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision", "detectron2"});
+  s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision"});
+  s.add("model.box_head.class_loss_weight", &b.class_loss_weight, "").range(0, 1e6);
+  s.add("model.box_head.bbox_loss_weight", &b.bbox_loss_weight, "").range(0, 1e6);
   s.add("model.mask_head.pooled", &m.pooled, "RoIAlign output size; masks are twice that").range(1, 64);
   s.add("model.mask_head.convolutions", &m.convolutions, "").range(0, 16);
   s.add("model.mask_head.width", &m.width, "channels").range(1, 4096);
   s.add("model.mask_head.class_agnostic", &m.class_agnostic, "one mask for all classes");
-  s.add("model.mask_head.logits_init", &m.logits_init, "kaiming normal, or normal with 0.001")
-      .choices({"kaiming", "normal"});
   s.add("model.mask_head.targets", &m.targets, "RoIAlign of the bitmap thresholded, soft, or the polygon redrawn")
       .choices({"bitmap", "soft_bitmap", "polygon"});
+  s.add("model.mask_head.frame", &m.frame, "bitmap targets end with the padded batch, or with the image")
+      .choices({"padded", "image"});
   s.add("model.mask_head.polygon_min_size", &m.polygon_min_size, "smallest box for polygon targets, pixels")
       .range(0, 100);
+  s.add("model.mask_head.loss_weight", &m.loss_weight, "").range(0, 1e6);
 }
 
 void add_data(ConfigSchema& s, DataConfig& d) {
@@ -99,12 +104,17 @@ void add_data(ConfigSchema& s, DataConfig& d) {
   s.add("data.test_scale", &d.test_scale, "short side in evaluation").range(1, 1e5);
   s.add("data.test_max_size", &d.test_max_size, "long side in evaluation, at most").range(1, 1e5);
   s.add("data.resize", &d.resize, "whose bilinear").choices({"opencv", "pillow", "torch"});
+  const std::vector<std::string> references{"mmdet", "torchvision", "detectron2"};
+  s.add("data.size_rule", &d.size_rule, "whose rounding of the resized size").choices(references);
+  s.add("data.box_rule", &d.box_rule, "whose scaling and clipping of boxes").choices(references);
+  s.add("data.target_rule", &d.target_rule, "whose choice of annotations and photos to train on").choices(references);
   s.add("data.flip_prob", &d.flip_prob, "horizontal").range(0, 1);
   s.add("data.pixel_mean", &d.pixel_mean, "red, green, blue, 0 to 255").length(3).range(-1e4, 1e4);
   s.add("data.pixel_std", &d.pixel_std, "").length(3).positive();
   s.add("data.size_divisor", &d.size_divisor, "images are padded to multiples of this").range(1, 1024);
   s.add("data.aspect_grouping", &d.aspect_grouping, "batches of wide or of tall images only");
   s.add("data.workers", &d.workers, "loader threads; 0: load in the training thread").range(0, 256);
+  s.add("data.on_bad_photo", &d.on_bad_photo, "a photo that is missing or damaged").choices({"stop", "skip"});
 }
 
 void add_solver(ConfigSchema& s, SolverConfig& v) {
@@ -135,6 +145,7 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("test.nms_threshold", &t.nms_threshold, "").range(0, 1);
   s.add("test.detections_per_image", &t.detections_per_image, "").range(1, 1e6);
   s.add("test.min_box_size", &t.min_box_size, "drop smaller boxes, pixels").range(0, 1e4);
+  s.add("test.drop_empty", &t.drop_empty, "drop boxes without area after clipping to the photo");
   s.add("test.rescale_before_nms", &t.rescale_before_nms, "boxes go to the original image's size before the threshold");
   s.add("test.mask_paste", &t.mask_paste, "sampled at pixel centres, or padded and resized to whole pixels")
       .choices({"sampled", "padded"});

@@ -38,7 +38,7 @@ enum class PixelStyle { kAuto, kTorchvision, kCaffe };
 
 struct ImportOptions {
   std::optional<WeightLayout> layout;  // none: recognised by the names
-  bool keep_background_first = false;  // for the `torchvision` preset, which reads such heads as they are
+  bool keep_background_first = false;  // rows as torchvision has them; reading the file again puts them in our order
   PixelStyle pixels = PixelStyle::kAuto;
 };
 

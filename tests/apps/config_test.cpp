@@ -83,7 +83,7 @@ TEST_CASE("presets: METHODS 5's columns; the default is mmdet's") {
   Config preset = load_config("", {"preset=mmdet"});
   CHECK(config_toml(plain) == config_toml(preset));
   const Config torchvision = load_config("", {"preset=torchvision", "solver.max_iters=10"});
-  CHECK(torchvision.model.background == "first");
+  CHECK(torchvision.model.rpn.low_quality == "keep_argmax");
   CHECK(torchvision.model.anchors.rounded);
   CHECK(torchvision.model.rpn.post_nms_topk_train == 2000);
   CHECK(torchvision.model.rpn.smooth_l1_beta == 1.0 / 9.0);
@@ -93,7 +93,7 @@ TEST_CASE("presets: METHODS 5's columns; the default is mmdet's") {
   CHECK(torchvision.data.scales == std::vector<int64_t>{800});
   const Config detectron2 = load_config("", {"preset=detectron2"});
   CHECK(detectron2.model.stride_in_1x1);
-  CHECK(detectron2.model.rpn.loss_normalizer == "batch_size");
+  CHECK(detectron2.model.rpn.loss_normalizer == "detectron2");
   CHECK(detectron2.model.mask_head.targets == "polygon");
   CHECK(detectron2.solver.steps == std::vector<int64_t>{60000, 80000});
   CHECK_THAT(problem("", {"preset=darknet"}), Catch::Contains("mmdet, torchvision, detectron2"));
@@ -104,7 +104,7 @@ TEST_CASE_METHOD(Folder, "the preset that is named last lies under everything, w
   const std::string file = put("run.toml", "base = 'base.toml'\npreset = 'torchvision'\n");
   const Config config = load_config(file);
   CHECK(config.preset == "torchvision");
-  CHECK(config.model.background == "first");
+  CHECK(config.model.roi.low_quality == "off");
   CHECK(config.model.rpn.nms_threshold == 0.6);
   CHECK(config.model.roi.pooler_sampling == 4);
 }

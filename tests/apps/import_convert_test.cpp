@@ -158,6 +158,15 @@ TEST_CASE("a torchvision detector: background moved last, or kept first") {
   CHECK(values(first, "roi_heads.box_predictor.cls_score.bias") == std::vector<float>{0, 1, 2});
   CHECK(first.tensors.at("roi_heads.box_predictor.bbox_pred.bias").shape == std::vector<int64_t>{12});
 
+  // A file that kept torchvision's order says so, and a model that wants the background last gets it on reading.
+  WeightsFile kept;
+  kept.path = "kept.safetensors";
+  kept.tensors = first.tensors;
+  kept.metadata = first.metadata;
+  const ImportResult later = convert_weights(kept);
+  CHECK(later.metadata.at(kMetaBackground) == "last");
+  CHECK(values(later, "roi_heads.box_predictor.cls_score.bias") == std::vector<float>{1, 2, 0});
+
   // What we wrote is read again without a second reordering.
   WeightsFile again;
   again.path = "again.safetensors";

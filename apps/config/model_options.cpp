@@ -1,0 +1,235 @@
+#include "apps/config/model_options.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <initializer_list>
+#include <utility>
+
+#include "tensor/error.h"
+
+namespace tailseg {
+namespace {
+
+// The schema has checked the word against its choices, which are the pairs here.
+template <class Value>
+Value word_to(const std::string& word, std::initializer_list<std::pair<const char*, Value>> pairs) {
+  for (const auto& [name, value] : pairs) {
+    if (word == name) return value;
+  }
+  fail("the word '", word, "' has no meaning for the model");
+}
+
+Convention convention(const std::string& word) {
+  return word_to<Convention>(word, {{"mmdet", Convention::kMmdetection},
+                                    {"torchvision", Convention::kTorchvision},
+                                    {"detectron2", Convention::kDetectron2}});
+}
+
+LowQuality low_quality(const std::string& word) {
+  return word_to<LowQuality>(
+      word, {{"off", LowQuality::off}, {"reassign", LowQuality::reassign}, {"keep_argmax", LowQuality::keep_argmax}});
+}
+
+std::array<float, 3> three(const std::vector<double>& values) {
+  return {float(values[0]), float(values[1]), float(values[2])};
+}
+
+ResNetOptions backbone_options(const ModelConfig& m) {
+  ResNetOptions o;
+  o.depth = std::stoi(m.backbone.substr(std::string("resnet").size()));
+  o.norm.kind = m.norm == "batch" ? NormKind::batch : NormKind::frozen;
+  o.norm.affine_trained = m.affine_trained;
+  o.norm.eps = m.norm_eps;
+  o.norm.momentum = m.norm_momentum;
+  o.frozen_stages = int(m.frozen_stages);
+  o.stride_in_1x1 = m.stride_in_1x1;
+  o.width = m.backbone_width;
+  return o;
+}
+
+ProposalOptions proposal_options(const ModelConfig& m, bool training) {
+  const RpnConfig& r = m.rpn;
+  ProposalOptions o;
+  o.score = word_to<RpnScore>(r.score, {{"probability", RpnScore::probability},
+                                        {"logit_then_probability", RpnScore::logit_then_probability},
+                                        {"logit", RpnScore::logit}});
+  o.per_level = training ? r.pre_nms_topk_train : r.pre_nms_topk_test;
+  o.most = training ? r.post_nms_topk_train : r.post_nms_topk_test;
+  o.nms_threshold = r.nms_threshold;
+  o.smallest = r.min_box_size;
+  o.smallest_counts = r.min_box_inclusive;
+  o.coder.clamp_both_sides = m.delta_clamp == "both";
+  return o;
+}
+
+void set_rpn(const ModelConfig& m, MaskRcnnOptions& o) {
+  const RpnConfig& r = m.rpn;
+  o.anchors.sizes.clear();
+  for (const double size : m.anchors.sizes) o.anchors.sizes.push_back({size});
+  o.anchors.ratios = m.anchors.aspect_ratios;
+  o.anchors.round_base = m.anchors.rounded;
+  o.anchors.measured_strides = m.anchors.stride == "from_shape";
+  o.ignore_padding_anchors = r.ignore_padding;
+  o.allowed_border = r.boundary_threshold;
+  o.rpn_matcher.positive = r.iou_positive;
+  o.rpn_matcher.negative = r.iou_negative;
+  o.rpn_matcher.low_quality = low_quality(r.low_quality);
+  o.rpn_matcher.low_quality_minimum = r.low_quality_min_iou;
+  o.rpn_matcher.min_union = m.iou_min_union;
+  o.rpn_sampler.total = r.batch_size_per_image;
+  o.rpn_sampler.positive_share = r.positive_fraction;
+  o.rpn_coder.clamp_both_sides = m.delta_clamp == "both";
+  o.rpn_loss.normaliser = word_to<RpnNormaliser>(r.loss_normalizer, {{"mmdet", RpnNormaliser::mmdet},
+                                                                     {"torchvision", RpnNormaliser::torchvision},
+                                                                     {"detectron2", RpnNormaliser::detectron2}});
+  o.rpn_loss.per_image = double(r.batch_size_per_image);
+  o.rpn_loss.beta = r.smooth_l1_beta;
+  o.train_proposals = proposal_options(m, true);
+  o.test_proposals = proposal_options(m, false);
+  o.rpn_objectness_weight = r.loss_weight;
+  o.rpn_box_weight = r.bbox_loss_weight;
+}
+
+void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
+  const RoiConfig& r = m.roi;
+  o.truth_place = word_to<TruthPlace>(
+      r.append_gt, {{"prepend", TruthPlace::first}, {"append", TruthPlace::last}, {"no", TruthPlace::nowhere}});
+  o.roi_matcher.positive = o.roi_matcher.negative = o.roi_matcher.low_quality_minimum = r.iou_threshold;
+  o.roi_matcher.low_quality = low_quality(r.low_quality);
+  o.roi_matcher.min_union = m.iou_min_union;
+  o.roi_sampler.total = r.batch_size_per_image;
+  o.roi_sampler.positive_share = r.positive_fraction;
+  std::copy(r.bbox_weights.begin(), r.bbox_weights.end(), o.roi_coder.weights.begin());
+  o.roi_coder.clamp_both_sides = m.delta_clamp == "both";
+  o.level_rule = word_to<LevelRule>(
+      r.level_rule,
+      {{"mmdet", LevelRule::mmdet}, {"torchvision", LevelRule::torchvision}, {"detectron2", LevelRule::detectron2}});
+  for (RoiAlignOptions* pool : {&o.box_pool, &o.mask_pool}) {
+    pool->aligned = r.pooler_aligned;
+    pool->sampling_ratio = r.pooler_sampling;
+  }
+  o.box_pool.output_size = o.box_head.pooled = m.box_head.pooled;
+  o.box_head.width = m.box_head.width;
+  o.box_head.class_agnostic = m.box_head.class_agnostic;
+  o.box_head.pytorch_init = m.box_head.init == "torchvision";
+  o.box_beta = r.smooth_l1_beta;
+  o.class_weight = m.box_head.class_loss_weight;
+  o.box_weight = m.box_head.bbox_loss_weight;
+  o.mask_pool.output_size = m.mask_head.pooled;
+  o.mask_head.convolutions = m.mask_head.convolutions;
+  o.mask_head.width = m.mask_head.width;
+  o.mask_head.class_agnostic = m.mask_head.class_agnostic;
+  o.mask_targets.rule = word_to<MaskTargetRule>(m.mask_head.targets, {{"bitmap", MaskTargetRule::bitmap_aligned},
+                                                                      {"soft_bitmap", MaskTargetRule::bitmap_soft},
+                                                                      {"polygon", MaskTargetRule::polygon}});
+  o.mask_targets.size = 2 * m.mask_head.pooled;
+  o.mask_targets.smallest_roi = m.mask_head.polygon_min_size;
+  o.mask_frame_is_padded = m.mask_head.frame == "padded";
+  o.mask_weight = m.mask_head.loss_weight;
+}
+
+}  // namespace
+
+MaskRcnnOptions model_options(const Config& config, int64_t classes) {
+  const ModelConfig& m = config.model;
+  TS_CHECK(m.num_classes == 0 || m.num_classes == classes, "model.num_classes is ", m.num_classes,
+           ", but the data have ", classes, " classes; 0 takes the number from the data");
+  MaskRcnnOptions o;
+  o.classes = classes;
+  o.backbone = backbone_options(m);
+  o.fpn.channels = m.fpn_channels;
+  o.fpn.kaiming_init = m.fpn_init == "kaiming";
+  set_rpn(m, o);
+  set_heads(m, o);
+  o.postprocess.score_threshold = config.test.score_threshold;
+  o.postprocess.nms_threshold = config.test.nms_threshold;
+  o.postprocess.max_detections = config.test.detections_per_image;
+  o.postprocess.smallest_side = config.test.min_box_size;
+  o.postprocess.rescale_before_nms = config.test.rescale_before_nms;
+  o.postprocess.drop_empty = config.test.drop_empty;
+  o.postprocess.coder = o.roi_coder;
+  return o;
+}
+
+MaskPasteRule mask_paste_rule(const Config& config) {
+  return config.test.mask_paste == "padded" ? MaskPasteRule::torchvision : MaskPasteRule::bilinear;
+}
+
+InputConfig train_input(const Config& config) {
+  const DataConfig& d = config.data;
+  InputConfig input;
+  input.size_rule = convention(d.size_rule);
+  input.box_rule = convention(d.box_rule);
+  input.target_rule = convention(d.target_rule);
+  input.resampler = word_to<Resampler>(d.resize, {{"opencv", Resampler::kOpenCvLinear},
+                                                  {"pillow", Resampler::kPillowTriangle},
+                                                  {"torch", Resampler::kTorchLinear}});
+  input.short_edges = d.scales;
+  input.long_edge = d.max_size;
+  input.flip_probability = d.flip_prob;
+  input.mean = three(d.pixel_mean);
+  input.std = three(d.pixel_std);
+  input.pad_multiple = d.size_divisor;
+  return input;
+}
+
+InputConfig test_input(const Config& config) {
+  InputConfig input = train_input(config);
+  input.short_edges = {config.data.test_scale};
+  input.long_edge = config.data.test_max_size;
+  input.flip_probability = 0;
+  return input;
+}
+
+LoaderConfig loader_config(const Config& config, const std::string& images, bool training) {
+  LoaderConfig loader;
+  loader.root = (std::filesystem::path(config.data.root) / images).string();
+  loader.batch_size = training ? config.solver.ims_per_batch : 1;
+  loader.workers = int(config.data.workers);
+  loader.seed = uint64_t(config.train.seed);
+  loader.augment = training;
+  loader.targets = training;
+  loader.masks = config.model.mask_head.targets == "polygon" ? MaskForm::kPolygons : MaskForm::kBitmaps;
+  loader.on_bad_photo = config.data.on_bad_photo == "skip" ? BadPhoto::kSkip : BadPhoto::kStop;
+  loader.epochs = training ? -1 : 1;
+  return loader;
+}
+
+Convention target_convention(const Config& config) { return convention(config.data.target_rule); }
+
+OptimizerOptions optimizer_options(const Config& config) {
+  const SolverConfig& s = config.solver;
+  OptimizerOptions o;
+  o.kind = s.optimizer == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
+  o.momentum = s.momentum;
+  o.weight_decay = s.weight_decay;
+  o.weight_decay_norm = s.weight_decay_norm;
+  o.beta1 = s.beta1;
+  o.beta2 = s.beta2;
+  o.eps = s.adam_eps;
+  o.clip_norm = s.clip_norm;
+  return o;
+}
+
+int64_t total_iterations(const Config& config, int64_t iterations_per_epoch) {
+  return config.solver.max_iters > 0 ? config.solver.max_iters : config.solver.epochs * iterations_per_epoch;
+}
+
+Schedule learning_rate_schedule(const Config& config, int64_t iterations_per_epoch) {
+  const SolverConfig& s = config.solver;
+  Schedule schedule;
+  schedule.kind = s.schedule == "cosine" ? ScheduleKind::cosine : ScheduleKind::step;
+  schedule.base_lr = config.learning_rate();
+  schedule.warmup_steps = s.warmup_iters;
+  schedule.warmup_factor = s.warmup_factor;
+  schedule.gamma = s.gamma;
+  schedule.total_steps = total_iterations(config, iterations_per_epoch);
+  if (s.max_iters > 0) {
+    schedule.milestones = s.steps;
+  } else {
+    for (const int64_t epoch : s.step_epochs) schedule.milestones.push_back(epoch * iterations_per_epoch);
+  }
+  return schedule;
+}
+
+}  // namespace tailseg
