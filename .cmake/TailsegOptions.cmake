@@ -66,5 +66,7 @@ if(TAILSEG_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TAILSEG_FUZZ needs clang: apt-get install clang, then cmake with CXX=clang++ in a new folder")
   endif()
-  target_compile_options(tailseg_flags INTERFACE -fsanitize=fuzzer-no-link)  # the rooms too: coverage of the code under test
+  # The rooms too: coverage of the code under test. RapidJSON's stack.h adds to a null pointer while its stack is
+  # empty; clang's UBSan would stop there at the first input.
+  target_compile_options(tailseg_flags INTERFACE -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow)
 endif()

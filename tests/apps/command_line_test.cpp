@@ -1,0 +1,90 @@
+// The programs as a user runs them: exit codes, one error line, help with an example.
+#include <sys/wait.h>
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+#include <array>
+#include <cstdio>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Ran run(const std::string& arguments, std::string standard_output = "") {
+  const auto folder = std::filesystem::temp_directory_path() / ("tailseg_command_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string out = (folder / "out").string(), err = (folder / "err").string();
+  if (standard_output.empty()) standard_output = out;
+  const std::string line = std::string(TAILSEG_BINARY_DIR) + "/bin/" + arguments + " >" + standard_output + " 2>" + err;
+  const int status = std::system(line.c_str());
+  const Ran result{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(out), read(err)};
+  std::filesystem::remove_all(folder);
+  return result;
+}
+
+const std::string kSample = std::string(TAILSEG_GOLDEN_DIR) + "/evaluation/lvis_v05_val100/";
+
+}  // namespace
+
+TEST_CASE("help has an example, version a number, both end with 0") {
+  for (const std::string program : {"tailseg-evaluate", "tailseg-inspect"}) {
+    const Ran help = run(program + " --help");
+    REQUIRE(help.code == 0);
+    REQUIRE_THAT(help.out, Contains("Example:\n  " + program));
+    REQUIRE(help.err.empty());
+    const Ran version = run(program + " --version");
+    REQUIRE(version.code == 0);
+    REQUIRE_THAT(version.out, StartsWith(program + " "));
+  }
+}
+
+TEST_CASE("wrong usage ends with 2 and one line") {
+  for (const std::string arguments : {"tailseg-evaluate", "tailseg-inspect a b", "tailseg-evaluate --protocol voc",
+                                      "tailseg-inspect --nonsense x.json"}) {
+    const Ran ran = run(arguments);
+    INFO(arguments << ": " << ran.err);
+    REQUIRE(ran.code == 2);
+    REQUIRE_THAT(ran.err, StartsWith("error: "));
+    REQUIRE(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+    REQUIRE(ran.out.empty());
+  }
+}
+
+TEST_CASE("failed work ends with 1 and one line that names the file") {
+  const Ran missing = run("tailseg-inspect /no/such/file.json");
+  REQUIRE(missing.code == 1);
+  REQUIRE(missing.err == "error: /no/such/file.json: cannot be opened: No such file or directory\n");
+  const Ran swapped = run("tailseg-evaluate --annotations " + kSample + "bbox.json --results " + kSample + "bbox.json");
+  REQUIRE(swapped.code == 1);
+  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object, got a list"));
+  REQUIRE(std::count(swapped.err.begin(), swapped.err.end(), '\n') == 1);
+}
+
+TEST_CASE("a result that cannot be printed is a failure") {
+  const Ran full = run("tailseg-inspect " + kSample + "annotations.json --json", "/dev/full");
+  REQUIRE(full.code == 1);
+  REQUIRE(full.err == "error: standard output could not be written\n");
+}
+
+TEST_CASE("work that is done ends with 0, figures on standard output") {
+  const Ran ran =
+      run("tailseg-evaluate --annotations " + kSample + "annotations.json --results " + kSample + "bbox.json");
+  REQUIRE(ran.code == 0);
+  REQUIRE_THAT(ran.out, Contains("catIds=all] = 0.503"));
+  REQUIRE(ran.err.empty());
+}
