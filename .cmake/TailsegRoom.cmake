@@ -44,6 +44,13 @@ function(tailseg_room)
   set_property(GLOBAL APPEND PROPERTY TAILSEG_ROOMS ${ROOM_NAME})
 endfunction()
 
+# tailseg_link(tensor dnnl): links a room privately to a library (not headers alone) that TailsegDependencies found, here
+# and, as tailseg::dep_<name>, wherever the installed package is used.
+function(tailseg_link room name)
+  target_link_libraries(tailseg_${room} PRIVATE
+    $<BUILD_INTERFACE:tailseg_dep_${name}> $<INSTALL_INTERFACE:tailseg::dep_${name}>)
+endfunction()
+
 # tailseg_program(tailseg-train train.cpp): one program linked to every room it needs.
 function(tailseg_program name)
   add_executable(${name} ${ARGN})
@@ -52,17 +59,29 @@ function(tailseg_program name)
 endfunction()
 
 # tailseg_tests(tensor [more libraries]): tests/<room>/*_test.cpp as one executable; each file is one ctest test.
+# ThreadSanitizer gets the files that have threads in them: those that name crew.h, threads or the loader.
 function(tailseg_tests room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*_test.cpp)
+  if(TAILSEG_SANITIZE STREQUAL "thread")
+    foreach(source ${sources})
+      file(STRINGS ${source} threaded REGEX "crew\\.h|thread|loader" LIMIT_COUNT 1)
+      if(NOT threaded)
+        list(REMOVE_ITEM sources ${source})
+      endif()
+    endforeach()
+  endif()
   if(NOT sources)
     return()
   endif()
   add_executable(tailseg_test_${room} ${sources})
-  target_link_libraries(tailseg_test_${room} PRIVATE tailseg_flags tailseg_test_main tailseg::${room} ${ARGN})
+  if(TARGET tailseg::${room})
+    list(PREPEND ARGN tailseg::${room})
+  endif()
+  target_link_libraries(tailseg_test_${room} PRIVATE tailseg_flags ${ARGN} tailseg_test_main)
   foreach(source ${sources})
     get_filename_component(stem ${source} NAME_WE)
     string(REGEX REPLACE "_test$" "" test ${stem})
     add_test(NAME ${room}/${test} COMMAND tailseg_test_${room} --filenames-as-tags "[#${stem}]")
-    set_tests_properties(${room}/${test} PROPERTIES LABELS ${room} TIMEOUT 900)
+    set_tests_properties(${room}/${test} PROPERTIES LABELS ${room} TIMEOUT 600)
   endforeach()
 endfunction()

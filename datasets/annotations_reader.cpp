@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "datasets/annotations_check.h"
-#include "datasets/json/mapped_file.h"
+#include "datasets/json/mapped_text.h"
 #include "datasets/mask/mask_json.h"
 #include "tensor/error.h"
 
@@ -201,7 +201,7 @@ class AnnotationReader {
   JsonList list_{"a list of annotations", object_};
 };
 
-AnnotationSet read(std::string_view json, const std::string& name, const MappedFile* file) {
+AnnotationSet read(std::string_view json, const std::string& name, const MappedText* file) {
   AnnotationSet set;
   set.path = name;
   // Room for the coordinates, at about 9 bytes of text each: address space only until it is written to, and it spares
@@ -223,7 +223,7 @@ AnnotationSet read(std::string_view json, const std::string& name, const MappedF
 }  // namespace
 
 AnnotationSet read_annotations(const std::string& path) {
-  const MappedFile file(path);
+  const MappedText file(path);
   return read(file.text(), path, &file);
 }
 

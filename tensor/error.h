@@ -31,7 +31,7 @@ template <class... Args>
 }  // namespace tailseg
 
 // TS_CHECK(condition, message parts...): throws Error with the message when the condition does not hold.
-#define TS_CHECK(condition, ...)                      \
-  do {                                                \
-    if (!(condition)) ::tailseg::fail(__VA_ARGS__);   \
+#define TS_CHECK(condition, ...)                    \
+  do {                                              \
+    if (!(condition)) ::tailseg::fail(__VA_ARGS__); \
   } while (false)

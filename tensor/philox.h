@@ -18,9 +18,7 @@
 #include <cstdint>
 #include <string_view>
 
-#ifndef TS_HD
-#define TS_HD
-#endif
+#include "tensor/math.h"
 
 namespace tailseg {
 

@@ -18,7 +18,7 @@
 
 namespace tailseg {
 
-class MappedFile;
+class MappedText;
 
 class JsonMismatch : public std::runtime_error {
  public:
@@ -146,6 +146,6 @@ class JsonList : public JsonValue {  // a list whose elements go to one value
 // Reads one JSON text into `root`. `name` stands for the file in messages; `file`, if given, is the mapped file the
 // text lies in, whose read part is released on the way. Numbers are rounded correctly (as strtod does).
 // Errors: malformed JSON, nesting deeper than 64, a value where `root` does not expect it; each with the byte.
-void walk_json(std::string_view text, const std::string& name, JsonValue& root, const MappedFile* file = nullptr);
+void walk_json(std::string_view text, const std::string& name, JsonValue& root, const MappedText* file = nullptr);
 
 }  // namespace tailseg

@@ -3,8 +3,11 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <charconv>
+#include <cstdlib>
+
 #include "datasets/json/json_value.h"
-#include "datasets/json/mapped_file.h"
+#include "datasets/json/mapped_text.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -15,22 +18,32 @@ constexpr size_t kDeepest = 64;  // RapidJSON calls itself once a level: a limit
 
 class Walk {
  public:
-  Walk(const rapidjson::MemoryStream& stream, JsonValue& root, const MappedFile* file)
+  Walk(const rapidjson::MemoryStream& stream, JsonValue& root, const MappedText* file)
       : stream_(stream), pending_(&root), file_(file) {
     frames_.reserve(kDeepest);
   }
 
   bool Null() { return target().null(), true; }
   bool Bool(bool v) { return target().boolean(v), true; }
-  bool Int(int v) { return target().integer(v), true; }
-  bool Uint(unsigned v) { return target().integer(v), true; }
-  bool Int64(int64_t v) { return target().integer(v), true; }
-  bool Uint64(uint64_t v) {
-    if (v > static_cast<uint64_t>(INT64_MAX)) return target().number(static_cast<double>(v)), true;
-    return target().integer(static_cast<int64_t>(v)), true;
+  bool RawNumber(const char* s, rapidjson::SizeType n, bool) {
+    int64_t whole = 0;
+    double value = 0;
+    const char* end = s + n;
+    if (const auto read = std::from_chars(s, end, whole); read.ec == std::errc() && read.ptr == end) {
+      target().integer(whole);
+    } else if (std::from_chars(s, end, value).ec == std::errc()) {
+      target().number(value);
+    } else {  // beyond the largest or below the smallest double: infinity or zero
+      target().number(std::strtod(s, nullptr));
+    }
+    return true;
   }
-  bool Double(double v) { return target().number(v), true; }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // only with a flag that is not set
+  // Numbers come as text (see walk_json), never through these.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(int64_t) { return false; }
+  bool Uint64(uint64_t) { return false; }
+  bool Double(double) { return false; }
   bool String(const char* s, rapidjson::SizeType n, bool) { return target().string({s, n}), true; }
   bool Key(const char* s, rapidjson::SizeType n, bool) {
     Frame& frame = frames_.back();
@@ -96,17 +109,19 @@ class Walk {
   const rapidjson::MemoryStream& stream_;
   std::vector<Frame> frames_;
   JsonValue* pending_;  // who takes the next value, unless that is an array's element
-  const MappedFile* file_;
+  const MappedText* file_;
 };
 
 }  // namespace
 
-void walk_json(std::string_view json, const std::string& name, JsonValue& root, const MappedFile* file) {
+void walk_json(std::string_view json, const std::string& name, JsonValue& root, const MappedText* file) {
   rapidjson::MemoryStream stream(json.data(), json.size());
   Walk walk(stream, root, file);
   rapidjson::Reader reader;
-  // NaN and Infinity are not JSON, but Python writes them: taken here, refused by the values, with the record's id.
-  constexpr unsigned kFlags = rapidjson::kParseFullPrecisionFlag | rapidjson::kParseNanAndInfFlag;
+  // Numbers are taken as text and rounded by from_chars: RapidJSON's own full precision reads outside its table at
+  // "0.", 400 zeros and a digit, and its normal precision is an ulp off in one of ten. NaN and Infinity are not JSON,
+  // but Python writes them: taken here, refused by the values, with the record's id.
+  constexpr unsigned kFlags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseNanAndInfFlag;
   const auto where = [&] {
     const std::string path = walk.path();
     return text(name, ": byte ", stream.Tell(), path.empty() ? "" : ", ", path, ": ");

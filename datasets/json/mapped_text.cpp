@@ -1,4 +1,4 @@
-#include "datasets/json/mapped_file.h"
+#include "datasets/json/mapped_text.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 namespace tailseg {
 
-MappedFile::MappedFile(const std::string& path) {
+MappedText::MappedText(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   TS_CHECK(file >= 0, path, ": cannot be opened: ", std::strerror(errno));
   struct stat facts {};
@@ -32,11 +32,11 @@ MappedFile::MappedFile(const std::string& path) {
   TS_CHECK(plain, path, ": is not a plain file");
 }
 
-MappedFile::~MappedFile() {
+MappedText::~MappedText() {
   if (data_) munmap(data_, size_);
 }
 
-void MappedFile::release_before(size_t offset) const {
+void MappedText::release_before(size_t offset) const {
   constexpr size_t kStep = size_t{16} << 20;  // a multiple of every page size, and seldom enough to cost nothing
   const size_t end = offset / kStep * kStep;
   if (end <= released_) return;

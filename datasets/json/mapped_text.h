@@ -7,13 +7,13 @@
 
 namespace tailseg {
 
-class MappedFile {
+class MappedText {
  public:
   // Errors: the file is missing, unreadable or not a plain file. An empty file is mapped as empty text.
-  explicit MappedFile(const std::string& path);
-  ~MappedFile();
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
+  explicit MappedText(const std::string& path);
+  ~MappedText();
+  MappedText(const MappedText&) = delete;
+  MappedText& operator=(const MappedText&) = delete;
 
   std::string_view text() const { return {data_, size_}; }
 

@@ -1,0 +1,160 @@
+// Every setting of a run, as plain structs. The initial values are those of the preset `mmdet`; presets.cpp has what
+// the other presets change, config_schema.cpp the keys, comments and limits, apps/configs/README.md the names that
+// detectron2 and mmdetection use for the same things. Which reference does what, and why it changes numbers: METHODS 5
+// and 6.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "apps/config/schema.h"
+
+namespace tailseg {
+
+struct AnchorConfig {
+  std::vector<double> sizes{32, 64, 128, 256, 512};  // pixels, one a level P2..P6
+  std::vector<double> aspect_ratios{0.5, 1.0, 2.0};  // height / width
+  bool rounded = false;
+  std::string stride = "nominal";
+};
+
+struct RpnConfig {
+  double iou_positive = 0.7, iou_negative = 0.3;
+  bool low_quality = true;
+  double low_quality_min_iou = 0.3;
+  bool low_quality_reassign = true;
+  double boundary_threshold = -1;
+  bool ignore_padding = true;
+  int64_t batch_size_per_image = 256;
+  double positive_fraction = 0.5;
+  std::string loss_normalizer = "sampled";
+  double smooth_l1_beta = 0;
+  double loss_weight = 1, bbox_loss_weight = 1;
+  std::string topk_on = "probability";
+  int64_t pre_nms_topk_train = 2000, pre_nms_topk_test = 1000;
+  int64_t post_nms_topk_train = 1000, post_nms_topk_test = 1000;
+  double nms_threshold = 0.7;
+  double min_box_size = 0;
+};
+
+struct RoiConfig {
+  std::string append_gt = "prepend";
+  double iou_threshold = 0.5;
+  bool match_low_quality = true;
+  int64_t batch_size_per_image = 512;
+  double positive_fraction = 0.25;
+  std::vector<double> bbox_weights{10, 10, 5, 5};
+  double smooth_l1_beta = 0;
+  bool pooler_aligned = true;
+  int64_t pooler_sampling = 0;
+  std::string level_rule = "mmdet";
+};
+
+struct BoxHeadConfig {
+  int64_t pooled = 7, width = 1024;
+  bool class_agnostic = false;
+  std::string init = "mmdet";
+};
+
+struct MaskHeadConfig {
+  int64_t pooled = 14, convolutions = 4, width = 256;
+  bool class_agnostic = false;
+  std::string logits_init = "kaiming";
+  std::string targets = "bitmap";
+  double polygon_min_size = 1;
+};
+
+struct ModelConfig {
+  std::string backbone = "resnet50";
+  int64_t backbone_width = 64;
+  bool stride_in_1x1 = false;
+  std::string norm = "frozen";
+  double norm_eps = 1e-5, norm_momentum = 0.1;
+  bool affine_trained = true;
+  int64_t frozen_stages = 1;
+  int64_t fpn_channels = 256;
+  std::string fpn_init = "xavier";
+  int64_t num_classes = 0;
+  std::string background = "last";
+  std::string delta_clamp = "both";
+  std::string weights;
+  AnchorConfig anchors;
+  RpnConfig rpn;
+  RoiConfig roi;
+  BoxHeadConfig box_head;
+  MaskHeadConfig mask_head;
+};
+
+struct DataConfig {
+  std::string root = ".", format = "auto";
+  std::string train_annotations, train_images, val_annotations, val_images;
+  std::vector<int64_t> scales{640, 672, 704, 736, 768, 800};
+  int64_t max_size = 1333, test_scale = 800, test_max_size = 1333;
+  std::string resize = "opencv";
+  double flip_prob = 0.5;
+  std::vector<double> pixel_mean{123.675, 116.28, 103.53}, pixel_std{58.395, 57.12, 57.375};
+  int64_t size_divisor = 32;
+  bool aspect_grouping = true;
+  int64_t workers = 2;
+};
+
+struct SolverConfig {
+  std::string optimizer = "sgd";
+  int64_t ims_per_batch = 16, reference_batch = 16;
+  double base_lr = 0.02;
+  bool scale_lr = true;
+  double momentum = 0.9, weight_decay = 1e-4, weight_decay_norm = 1e-4;
+  double beta1 = 0.9, beta2 = 0.999, adam_eps = 1e-8;
+  std::string schedule = "step";
+  int64_t epochs = 12;
+  std::vector<int64_t> step_epochs{8, 11};
+  int64_t max_iters = 0;
+  std::vector<int64_t> steps;
+  double gamma = 0.1;
+  int64_t warmup_iters = 500;
+  double warmup_factor = 0.001;
+  double clip_norm = 0;
+};
+
+struct TestConfig {
+  double score_threshold = 0.05, nms_threshold = 0.5;
+  int64_t detections_per_image = 100;
+  double min_box_size = 0;
+  bool rescale_before_nms = true;
+  std::string mask_paste = "sampled";
+  double mask_threshold = 0.5;
+};
+
+struct TrainConfig {
+  int64_t seed = 0;
+  std::string device = "auto";
+  int64_t log_every = 20, checkpoint_every = 1000, eval_every = 0, keep_checkpoints = 2;
+};
+
+struct Config {
+  std::string preset = "mmdet";
+  std::string output;
+  ModelConfig model;
+  DataConfig data;
+  SolverConfig solver;
+  TestConfig test;
+  TrainConfig train;
+
+  // The learning rate that is used: base_lr, times ims_per_batch / reference_batch with scale_lr.
+  double learning_rate() const;
+};
+
+// The schema over one Config, which must outlive it.
+ConfigSchema config_schema(Config& config);
+
+// Reads a file, the chain of files it names as `base` (relative to itself), and overrides "key=value", later ones
+// winning; the preset that is named last is put underneath all of them. An empty path stands for the preset alone.
+// Throws Error (file and line) for unknown or unfit settings, a cycle of bases, and settings that contradict each
+// other.
+Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
+
+// The whole configuration as TOML; read back it gives the same configuration. Equal configs give equal text.
+std::string config_toml(const Config& config, bool comments = true);
+
+}  // namespace tailseg

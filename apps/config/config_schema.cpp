@@ -1,0 +1,166 @@
+// The keys of the configuration, in the order in which they are written, with their meaning and limits.
+#include "apps/config/config.h"
+
+namespace tailseg {
+namespace {
+
+void add_model(ConfigSchema& s, ModelConfig& m) {
+  s.add("model.backbone", &m.backbone, "").choices({"resnet18", "resnet34", "resnet50", "resnet101"});
+  s.add("model.backbone_width", &m.backbone_width, "channels of the stem; 64 is the published network").range(1, 1024);
+  s.add("model.stride_in_1x1", &m.stride_in_1x1,
+        "where a bottleneck strides: its first 1x1 (Caffe weights) or its 3x3");
+  s.add("model.norm", &m.norm, "frozen statistics, or those of the batch while training").choices({"frozen", "batch"});
+  s.add("model.norm_eps", &m.norm_eps, "added to the variance").range(0, 1);
+  s.add("model.norm_momentum", &m.norm_momentum, "of the running statistics (norm = batch)").range(0, 1);
+  s.add("model.affine_trained", &m.affine_trained, "train the frozen norm's scale and offset");
+  s.add("model.frozen_stages", &m.frozen_stages, "-1: none, 0: the stem, 1: also layer1, ... 4: all").range(-1, 4);
+  s.add("model.fpn_channels", &m.fpn_channels, "").range(1, 4096);
+  s.add("model.fpn_init", &m.fpn_init, "xavier uniform, or kaiming uniform with a = 1").choices({"xavier", "kaiming"});
+  s.add("model.num_classes", &m.num_classes, "without the background; 0: as many as the training data have")
+      .range(0, 100000);
+  s.add("model.background", &m.background, "row of the class scores").choices({"last", "first"});
+  s.add("model.delta_clamp", &m.delta_clamp, "box deltas dw, dh: limit at log(1000/16) on both sides, or above only")
+      .choices({"both", "upper"});
+  s.add("model.weights", &m.weights, "safetensors file to start from; empty: random weights");
+}
+
+void add_proposals(ConfigSchema& s, AnchorConfig& a, RpnConfig& r) {
+  s.add("model.anchors.sizes", &a.sizes, "square root of the area in pixels, P2 to P6").positive().length(5);
+  s.add("model.anchors.aspect_ratios", &a.aspect_ratios, "height over width").positive();
+  s.add("model.anchors.rounded", &a.rounded, "round the base anchors to whole pixels");
+  s.add("model.anchors.stride", &a.stride, "4, 8, .. 64, or padded image size // feature size")
+      .choices({"nominal", "from_shape"});
+  s.add("model.rpn.iou_positive", &r.iou_positive, "").range(0, 1);
+  s.add("model.rpn.iou_negative", &r.iou_negative, "").range(0, 1);
+  s.add("model.rpn.low_quality", &r.low_quality, "each object's best anchors are positive too");
+  s.add("model.rpn.low_quality_min_iou", &r.low_quality_min_iou, "when that best IoU is at least this").range(0, 1);
+  s.add("model.rpn.low_quality_reassign", &r.low_quality_reassign,
+        "and then belong to that object, not to their own best");
+  s.add("model.rpn.boundary_threshold", &r.boundary_threshold, "drop anchors further outside, pixels; -1: keep all")
+      .range(-1, 1e6);
+  s.add("model.rpn.ignore_padding", &r.ignore_padding, "drop anchors in padding that only larger batch mates caused");
+  s.add("model.rpn.batch_size_per_image", &r.batch_size_per_image, "anchors sampled").range(1, 1e6);
+  s.add("model.rpn.positive_fraction", &r.positive_fraction, "of them, at most").range(0, 1);
+  s.add("model.rpn.loss_normalizer", &r.loss_normalizer,
+        "losses are divided by what was sampled, or by the full number")
+      .choices({"sampled", "batch_size"});
+  s.add("model.rpn.smooth_l1_beta", &r.smooth_l1_beta, "0: L1").range(0, 100);
+  s.add("model.rpn.loss_weight", &r.loss_weight, "").range(0, 1e6);
+  s.add("model.rpn.bbox_loss_weight", &r.bbox_loss_weight, "").range(0, 1e6);
+  s.add("model.rpn.topk_on", &r.topk_on, "rank before NMS by").choices({"probability", "logit"});
+  s.add("model.rpn.pre_nms_topk_train", &r.pre_nms_topk_train, "a level").range(1, 1e6);
+  s.add("model.rpn.pre_nms_topk_test", &r.pre_nms_topk_test, "a level").range(1, 1e6);
+  s.add("model.rpn.post_nms_topk_train", &r.post_nms_topk_train, "an image, all levels").range(1, 1e6);
+  s.add("model.rpn.post_nms_topk_test", &r.post_nms_topk_test, "an image, all levels").range(1, 1e6);
+  s.add("model.rpn.nms_threshold", &r.nms_threshold, "").range(0, 1);
+  s.add("model.rpn.min_box_size", &r.min_box_size, "drop smaller proposals, pixels; 0: only empty ones").range(0, 1e4);
+}
+
+void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& m) {
+  s.add("model.roi.append_gt", &r.append_gt, "objects' own boxes among the proposals")
+      .choices({"prepend", "append", "no"});
+  s.add("model.roi.iou_threshold", &r.iou_threshold, "foreground from here on").range(0, 1);
+  s.add("model.roi.match_low_quality", &r.match_low_quality,
+        "each object's best proposals, from that threshold on, are its own");
+  s.add("model.roi.batch_size_per_image", &r.batch_size_per_image, "proposals sampled").range(1, 1e6);
+  s.add("model.roi.positive_fraction", &r.positive_fraction, "of them, at most").range(0, 1);
+  s.add("model.roi.bbox_weights", &r.bbox_weights, "of dx, dy, dw, dh").positive().length(4);
+  s.add("model.roi.smooth_l1_beta", &r.smooth_l1_beta, "0: L1").range(0, 100);
+  s.add("model.roi.pooler_aligned", &r.pooler_aligned, "RoIAlign shifts by half a pixel");
+  s.add("model.roi.pooler_sampling", &r.pooler_sampling, "RoIAlign samples per bin and axis; 0: adaptive").range(0, 64);
+  s.add("model.roi.level_rule", &r.level_rule, "rounding of the FPN level of a box")
+      .choices({"mmdet", "torchvision", "detectron2"});
+  s.add("model.box_head.pooled", &b.pooled, "RoIAlign output size").range(1, 64);
+  s.add("model.box_head.width", &b.width, "of both hidden layers").range(1, 65536);
+  s.add("model.box_head.class_agnostic", &b.class_agnostic, "one box for all classes");
+  s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision", "detectron2"});
+  s.add("model.mask_head.pooled", &m.pooled, "RoIAlign output size; masks are twice that").range(1, 64);
+  s.add("model.mask_head.convolutions", &m.convolutions, "").range(0, 16);
+  s.add("model.mask_head.width", &m.width, "channels").range(1, 4096);
+  s.add("model.mask_head.class_agnostic", &m.class_agnostic, "one mask for all classes");
+  s.add("model.mask_head.logits_init", &m.logits_init, "kaiming normal, or normal with 0.001")
+      .choices({"kaiming", "normal"});
+  s.add("model.mask_head.targets", &m.targets, "RoIAlign of the bitmap thresholded, soft, or the polygon redrawn")
+      .choices({"bitmap", "soft_bitmap", "polygon"});
+  s.add("model.mask_head.polygon_min_size", &m.polygon_min_size, "smallest box for polygon targets, pixels")
+      .range(0, 100);
+}
+
+void add_data(ConfigSchema& s, DataConfig& d) {
+  s.add("data.root", &d.root,
+        "the paths below are relative to this folder, which is relative to where the program runs");
+  s.add("data.format", &d.format, "auto: by the file's own fields").choices({"auto", "coco", "lvis"});
+  s.add("data.train_annotations", &d.train_annotations, "");
+  s.add("data.train_images", &d.train_images, "folder");
+  s.add("data.val_annotations", &d.val_annotations, "");
+  s.add("data.val_images", &d.val_images, "folder");
+  s.add("data.scales", &d.scales, "short side in training, one drawn per image").range(1, 1e5);
+  s.add("data.max_size", &d.max_size, "long side in training, at most").range(1, 1e5);
+  s.add("data.test_scale", &d.test_scale, "short side in evaluation").range(1, 1e5);
+  s.add("data.test_max_size", &d.test_max_size, "long side in evaluation, at most").range(1, 1e5);
+  s.add("data.resize", &d.resize, "whose bilinear").choices({"opencv", "pillow", "torch"});
+  s.add("data.flip_prob", &d.flip_prob, "horizontal").range(0, 1);
+  s.add("data.pixel_mean", &d.pixel_mean, "red, green, blue, 0 to 255").length(3).range(-1e4, 1e4);
+  s.add("data.pixel_std", &d.pixel_std, "").length(3).positive();
+  s.add("data.size_divisor", &d.size_divisor, "images are padded to multiples of this").range(1, 1024);
+  s.add("data.aspect_grouping", &d.aspect_grouping, "batches of wide or of tall images only");
+  s.add("data.workers", &d.workers, "loader threads; 0: load in the training thread").range(0, 256);
+}
+
+void add_solver(ConfigSchema& s, SolverConfig& v) {
+  s.add("solver.optimizer", &v.optimizer, "").choices({"sgd", "adamw"});
+  s.add("solver.ims_per_batch", &v.ims_per_batch, "images per step").range(1, 65536);
+  s.add("solver.base_lr", &v.base_lr, "learning rate at reference_batch images per step").positive();
+  s.add("solver.reference_batch", &v.reference_batch, "").range(1, 65536);
+  s.add("solver.scale_lr", &v.scale_lr, "use base_lr * ims_per_batch / reference_batch");
+  s.add("solver.momentum", &v.momentum, "sgd").range(0, 1);
+  s.add("solver.weight_decay", &v.weight_decay, "").range(0, 1);
+  s.add("solver.weight_decay_norm", &v.weight_decay_norm, "of batch norms' scale and offset").range(0, 1);
+  s.add("solver.beta1", &v.beta1, "adamw").range(0, 1);
+  s.add("solver.beta2", &v.beta2, "adamw").range(0, 1);
+  s.add("solver.adam_eps", &v.adam_eps, "adamw").positive();
+  s.add("solver.schedule", &v.schedule, "").choices({"step", "cosine"});
+  s.add("solver.epochs", &v.epochs, "length of the run, when max_iters is 0").range(0, 1e9);
+  s.add("solver.step_epochs", &v.step_epochs, "epochs after which the learning rate falls").range(0, 1e9);
+  s.add("solver.max_iters", &v.max_iters, "length of the run in steps; 0: epochs counts").range(0, 1e15);
+  s.add("solver.steps", &v.steps, "steps at which the learning rate falls, with max_iters").range(0, 1e15);
+  s.add("solver.gamma", &v.gamma, "by this factor").range(0, 1);
+  s.add("solver.warmup_iters", &v.warmup_iters, "linear").range(0, 1e9);
+  s.add("solver.warmup_factor", &v.warmup_factor, "from this share of the learning rate").range(0, 1);
+  s.add("solver.clip_norm", &v.clip_norm, "L2 norm of the whole gradient, at most; 0: no limit").range(0, 1e9);
+}
+
+void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
+  s.add("test.score_threshold", &t.score_threshold, "scores must be above").range(0, 1);
+  s.add("test.nms_threshold", &t.nms_threshold, "").range(0, 1);
+  s.add("test.detections_per_image", &t.detections_per_image, "").range(1, 1e6);
+  s.add("test.min_box_size", &t.min_box_size, "drop smaller boxes, pixels").range(0, 1e4);
+  s.add("test.rescale_before_nms", &t.rescale_before_nms, "boxes go to the original image's size before the threshold");
+  s.add("test.mask_paste", &t.mask_paste, "sampled at pixel centres, or padded and resized to whole pixels")
+      .choices({"sampled", "padded"});
+  s.add("test.mask_threshold", &t.mask_threshold, "").range(0, 1);
+  s.add("train.seed", &r.seed, "").range(0, 9e15);
+  s.add("train.device", &r.device, "").choices({"auto", "cpu", "cuda"});
+  s.add("train.log_every", &r.log_every, "steps").range(1, 1e9);
+  s.add("train.checkpoint_every", &r.checkpoint_every, "steps; the end of the run always writes one").range(1, 1e9);
+  s.add("train.eval_every", &r.eval_every, "steps; 0: at the end only").range(0, 1e9);
+  s.add("train.keep_checkpoints", &r.keep_checkpoints, "good ones that stay").range(1, 1e6);
+}
+
+}  // namespace
+
+ConfigSchema config_schema(Config& config) {
+  ConfigSchema schema;
+  schema.add("preset", &config.preset, "whose conventions, where the references differ")
+      .choices({"mmdet", "torchvision", "detectron2"});
+  schema.add("output", &config.output, "folder of the run");
+  add_model(schema, config.model);
+  add_proposals(schema, config.model.anchors, config.model.rpn);
+  add_heads(schema, config.model.roi, config.model.box_head, config.model.mask_head);
+  add_data(schema, config.data);
+  add_solver(schema, config.solver);
+  add_test_and_train(schema, config.test, config.train);
+  return schema;
+}
+
+}  // namespace tailseg

@@ -1,0 +1,98 @@
+// From files and overrides to one checked Config.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "apps/config/config.h"
+#include "apps/config/presets.h"
+#include "tensor/error.h"
+
+namespace tailseg {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_text(const std::string& path, const std::string& named_by) {
+  std::error_code error;
+  const bool regular = fs::is_regular_file(path, error);
+  std::ifstream file(path, std::ios::binary);
+  TS_CHECK(regular && file, named_by, "the configuration file ", path, " cannot be read");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The entries of a file and of its bases, the deepest base first. `open` holds the files on the way here.
+void collect(const std::string& path, const std::string& named_by, std::vector<fs::path>& open,
+             std::vector<ConfigEntry>& entries) {
+  std::error_code error;
+  const fs::path identity = fs::weakly_canonical(path, error);
+  TS_CHECK(std::find(open.begin(), open.end(), identity) == open.end(), named_by, "base '", path,
+           "' leads back to itself");
+  open.push_back(identity);
+  std::vector<ConfigEntry> own = parse_toml(read_text(path, named_by), path);
+  const auto base = std::find_if(own.begin(), own.end(), [](const ConfigEntry& entry) { return entry.key == "base"; });
+  if (base != own.end()) {
+    const auto* name = std::get_if<std::string>(&base->value.data);
+    TS_CHECK(name && !name->empty(), base->where, ": 'base' expects the name of a file");
+    collect((fs::path(path).parent_path() / *name).string(), base->where + ": ", open, entries);
+    own.erase(base);
+  }
+  entries.insert(entries.end(), own.begin(), own.end());
+  open.pop_back();
+}
+
+bool rising(const std::vector<int64_t>& steps) {
+  return std::adjacent_find(steps.begin(), steps.end(), std::greater_equal<>()) == steps.end();
+}
+
+// What no single setting can tell.
+void check_together(const Config& c) {
+  const auto check = [](bool fits, const char* message) { TS_CHECK(fits, "configuration: ", message); };
+  check(c.model.rpn.iou_negative <= c.model.rpn.iou_positive, "model.rpn.iou_negative is above model.rpn.iou_positive");
+  check(!c.model.anchors.aspect_ratios.empty(), "model.anchors.aspect_ratios is empty");
+  check(!c.data.scales.empty(), "data.scales is empty");
+  check(*std::max_element(c.data.scales.begin(), c.data.scales.end()) <= c.data.max_size,
+        "a value of data.scales is above data.max_size");
+  check(c.data.test_scale <= c.data.test_max_size, "data.test_scale is above data.test_max_size");
+  check(c.solver.max_iters > 0 || c.solver.epochs > 0, "solver.max_iters and solver.epochs are both 0");
+  check(rising(c.solver.steps), "solver.steps must rise");
+  check(rising(c.solver.step_epochs), "solver.step_epochs must rise");
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  Config config;
+  const ConfigSchema schema = config_schema(config);
+  std::vector<ConfigEntry> entries;
+  std::vector<fs::path> open;
+  if (!path.empty()) collect(path, "", open, entries);
+  for (const std::string& assignment : overrides) {
+    ConfigEntry entry = parse_override(assignment);
+    const ConfigField* field = schema.find(entry.key);
+    if (field && field->is_text() && !std::holds_alternative<std::string>(entry.value.data)) {
+      entry.value.data = assignment.substr(entry.key.size() + 1);  // --set output=123 means the text
+    }
+    entries.push_back(std::move(entry));
+  }
+  for (const ConfigEntry& entry : entries) {
+    if (entry.key == "preset") schema.apply(entry);
+  }
+  apply_preset(schema, config.preset);
+  for (const ConfigEntry& entry : entries) schema.apply(entry);
+  check_together(config);
+  return config;
+}
+
+std::string config_toml(const Config& config, bool comments) {
+  Config copy = config;
+  return config_schema(copy).to_toml(comments);
+}
+
+double Config::learning_rate() const {
+  return solver.scale_lr ? solver.base_lr * double(solver.ims_per_batch) / double(solver.reference_batch)
+                         : solver.base_lr;
+}
+
+}  // namespace tailseg

@@ -1,0 +1,67 @@
+#include "apps/config/presets.h"
+
+#include "tensor/error.h"
+
+namespace tailseg {
+namespace {
+
+// clang-format off
+constexpr PresetRow kRows[] = {
+    // key                             METHODS  mmdet           torchvision     detectron2
+    {"model.stride_in_1x1",             "5.1", "false",        "false",        "true"},  // with MSRA's weights
+    {"model.affine_trained",            "5.1", "true",         "false",        "false"},
+    {"model.fpn_init",                  "5.1", "'xavier'",     "'kaiming'",    "'kaiming'"},
+    {"model.background",                "2.4", "'last'",       "'first'",      "'last'"},
+    {"model.delta_clamp",               "5.3", "'both'",       "'upper'",      "'upper'"},
+    {"model.anchors.rounded",           "5.2", "false",        "true",         "false"},
+    {"model.anchors.stride",            "5.2", "'nominal'",    "'from_shape'", "'nominal'"},
+    {"model.rpn.low_quality_min_iou",   "5.2", "0.3",          "0",            "0"},
+    {"model.rpn.low_quality_reassign",  "5.2", "true",         "false",        "false"},
+    {"model.rpn.ignore_padding",        "5.2", "true",         "false",        "false"},
+    {"model.rpn.loss_normalizer",       "5.2", "'sampled'",    "'sampled'",    "'batch_size'"},
+    {"model.rpn.smooth_l1_beta",        "5.2", "0",            "0.1111111111111111", "0"},
+    {"model.rpn.topk_on",               "5.2", "'probability'", "'logit'",     "'logit'"},
+    {"model.rpn.post_nms_topk_train",   "5.2", "1000",         "2000",         "1000"},
+    {"model.rpn.min_box_size",          "5.2", "0",            "1e-3",         "0"},
+    {"model.roi.append_gt",             "5.3", "'prepend'",    "'append'",     "'append'"},
+    {"model.roi.match_low_quality",     "5.3", "true",         "false",        "false"},
+    {"model.roi.smooth_l1_beta",        "5.3", "0",            "0.1111111111111111", "0"},
+    {"model.roi.pooler_aligned",        "2.7", "true",         "false",        "true"},
+    {"model.roi.pooler_sampling",       "2.7", "0",            "2",            "0"},
+    {"model.roi.level_rule",            "2.7", "'mmdet'",      "'torchvision'", "'detectron2'"},
+    {"model.box_head.init",             "5.4", "'mmdet'",      "'torchvision'", "'detectron2'"},
+    {"model.mask_head.logits_init",     "5.4", "'kaiming'",    "'kaiming'",    "'normal'"},
+    {"model.mask_head.targets",         "5.3", "'bitmap'",     "'soft_bitmap'", "'polygon'"},
+    {"model.mask_head.polygon_min_size", "5.3", "1",           "1",            "0.1"},
+    {"data.scales",                     "6",   "[640, 672, 704, 736, 768, 800]", "[800]", "[640, 672, 704, 736, 768, 800]"},
+    {"data.resize",                     "5.6", "'opencv'",     "'torch'",      "'pillow'"},
+    {"solver.weight_decay_norm",        "6",   "1e-4",         "1e-4",         "0"},
+    {"solver.epochs",                   "6",   "12",           "26",           "0"},
+    {"solver.step_epochs",              "6",   "[8, 11]",      "[16, 22]",     "[]"},
+    {"solver.max_iters",                "6",   "0",            "0",            "90000"},
+    {"solver.steps",                    "6",   "[]",           "[]",           "[60000, 80000]"},
+    {"solver.warmup_iters",             "6",   "500",          "1000",         "1000"},
+    {"test.min_box_size",               "5.5", "0",            "1e-2",         "0"},
+    {"test.rescale_before_nms",         "5.5", "true",         "false",        "false"},
+    {"test.mask_paste",                 "5.5", "'sampled'",    "'padded'",     "'sampled'"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const PresetRow> preset_rows() { return kRows; }
+
+void apply_preset(const ConfigSchema& schema, const std::string& preset) {
+  for (const PresetRow& row : kRows) {
+    const char* value = preset == "mmdet"         ? row.mmdet
+                        : preset == "torchvision" ? row.torchvision
+                        : preset == "detectron2"  ? row.detectron2
+                                                  : nullptr;
+    TS_CHECK(value, "unknown preset '", preset, "', expected mmdet, torchvision or detectron2");
+    ConfigEntry entry = parse_override(std::string(row.key) + "=" + value);
+    entry.where = "preset " + preset;
+    schema.apply(entry);
+  }
+}
+
+}  // namespace tailseg

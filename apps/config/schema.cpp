@@ -1,0 +1,218 @@
+#include "apps/config/schema.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "apps/number_text.h"
+#include "tensor/error.h"
+
+namespace tailseg {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+std::string kind_of(const ConfigValue& value) {
+  return std::visit(Overloaded{[](bool) { return "the boolean "; }, [](int64_t) { return "the integer "; },
+                               [](double) { return "the number "; }, [](const std::string&) { return "the text "; },
+                               [](const std::vector<ConfigValue>&) { return "the list "; }},
+                    value.data) +
+         toml_text(value);
+}
+
+template <class Number>
+ConfigValue list_of(const std::vector<Number>& numbers) {
+  std::vector<ConfigValue> items;
+  for (const Number number : numbers) items.push_back({number});
+  return {std::move(items)};
+}
+
+// The part after the last dot.
+std::string last_word(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+std::string group_of(const std::string& key) {
+  const size_t dot = key.rfind('.');
+  return dot == std::string::npos ? "" : key.substr(0, dot);
+}
+
+}  // namespace
+
+ConfigField& ConfigField::range(double low, double high) {
+  low_ = low;
+  high_ = high;
+  return *this;
+}
+
+ConfigField& ConfigField::choices(std::vector<std::string> words) {
+  choices_ = std::move(words);
+  return *this;
+}
+
+ConfigField& ConfigField::length(size_t count) {
+  length_ = count;
+  return *this;
+}
+
+ConfigField& ConfigField::positive() {
+  positive_ = true;
+  return *this;
+}
+
+std::string ConfigField::type_name() const {
+  return std::visit(Overloaded{[](bool*) { return "true or false"; }, [](int64_t*) { return "an integer"; },
+                               [](double*) { return "a number"; }, [](std::string*) { return "a text"; },
+                               [](std::vector<int64_t>*) { return "a list of integers"; },
+                               [](std::vector<double>*) { return "a list of numbers"; }},
+                    target_);
+}
+
+ConfigValue ConfigField::get() const {
+  return std::visit(Overloaded{[](const std::vector<int64_t>* list) { return list_of(*list); },
+                               [](const std::vector<double>* list) { return list_of(*list); },
+                               [](const auto* value) { return ConfigValue{*value}; }},
+                    target_);
+}
+
+void ConfigField::check_number(double value, const std::string& where) const {
+  TS_CHECK(std::isfinite(value), where, ": '", key_, "' is not finite");
+  TS_CHECK(!positive_ || value > 0, where, ": '", key_, "' is ", number_text(value), ", expected more than 0");
+  if (value >= low_ && value <= high_) return;
+  fail(where, ": '", key_, "' is ", number_text(value), ", expected ",
+       std::isinf(high_) ? "at least " + number_text(low_)
+                         : "a value from " + number_text(low_) + " to " + number_text(high_));
+}
+
+double ConfigField::number(const ConfigValue& value, const std::string& where) const {
+  double number = 0;
+  if (const auto* integer = std::get_if<int64_t>(&value.data)) {
+    number = double(*integer);
+  } else if (const auto* real = std::get_if<double>(&value.data)) {
+    number = *real;
+  } else {
+    fail(where, ": '", key_, "' expects ", type_name(), ", but ", kind_of(value), " came");
+  }
+  check_number(number, where);
+  return number;
+}
+
+void ConfigField::set(const ConfigValue& value, const std::string& where) const {
+  const auto wrong_type = [&]() {
+    fail(where, ": '", key_, "' expects ", type_name(), ", but ", kind_of(value), " came");
+  };
+  const auto integer_of = [&](const ConfigValue& item) {
+    const auto* integer = std::get_if<int64_t>(&item.data);
+    if (!integer) wrong_type();
+    check_number(double(*integer), where);
+    return *integer;
+  };
+  const auto items_of = [&]() -> const std::vector<ConfigValue>& {
+    const auto* items = std::get_if<std::vector<ConfigValue>>(&value.data);
+    if (!items) wrong_type();
+    TS_CHECK(length_ == 0 || items->size() == length_, where, ": '", key_, "' has ", items->size(),
+             " values, expected ", length_);
+    return *items;
+  };
+  std::visit(Overloaded{[&](bool* target) {
+                          const auto* boolean = std::get_if<bool>(&value.data);
+                          if (!boolean) wrong_type();
+                          *target = *boolean;
+                        },
+                        [&](int64_t* target) { *target = integer_of(value); },
+                        [&](double* target) { *target = number(value, where); },
+                        [&](std::string* target) {
+                          const auto* text = std::get_if<std::string>(&value.data);
+                          if (!text) wrong_type();
+                          std::string words;
+                          for (const std::string& word : choices_) words += (words.empty() ? "" : ", ") + word;
+                          TS_CHECK(choices_.empty() || std::count(choices_.begin(), choices_.end(), *text) > 0, where,
+                                   ": '", key_, "' is \"", *text, "\", expected one of ", words);
+                          *target = *text;
+                        },
+                        [&](std::vector<int64_t>* target) {
+                          std::vector<int64_t> numbers;
+                          for (const ConfigValue& item : items_of()) numbers.push_back(integer_of(item));
+                          *target = std::move(numbers);
+                        },
+                        [&](std::vector<double>* target) {
+                          std::vector<double> numbers;
+                          for (const ConfigValue& item : items_of()) numbers.push_back(number(item, where));
+                          *target = std::move(numbers);
+                        }},
+             target_);
+}
+
+ConfigField& ConfigSchema::add(const std::string& key, ConfigField::Target target, const std::string& comment) {
+  TS_CHECK(!find(key), "the schema has the key '", key, "' twice");
+  return fields_.emplace_back(key, target, comment);
+}
+
+const ConfigField* ConfigSchema::find(const std::string& key) const {
+  for (const ConfigField& field : fields_) {
+    if (field.key() == key) return &field;
+  }
+  return nullptr;
+}
+
+// A key with the same last word comes first (a setting in the wrong group), then the fewest edits.
+std::string ConfigSchema::nearest(const std::string& full_key) const {
+  const std::string key = full_key.substr(0, 100);  // the distance costs the product of the lengths
+  const ConfigField* best = nullptr;
+  size_t best_distance = 0;
+  for (const ConfigField& field : fields_) {
+    const size_t words = edit_distance(last_word(field.key()), last_word(key));
+    const size_t distance = std::min(edit_distance(field.key(), key), words + (words == 0 ? 0 : 2));
+    if (!best || distance < best_distance) {
+      best = &field;
+      best_distance = distance;
+    }
+  }
+  return best ? best->key() : "";
+}
+
+void ConfigSchema::apply(const ConfigEntry& entry) const {
+  const ConfigField* field = find(entry.key);
+  if (!field) fail(entry.where, ": unknown setting '", entry.key, "'; did you mean '", nearest(entry.key), "'?");
+  field->set(entry.value, entry.where);
+}
+
+std::string ConfigSchema::to_toml(bool comments) const {
+  std::string result, group;
+  for (const ConfigField& field : fields_) {
+    if (group_of(field.key()) != group) {
+      group = group_of(field.key());
+      result += (result.empty() ? "[" : "\n[") + group + "]\n";
+    }
+    result += last_word(field.key()) + " = " + toml_text(field.get());
+    if (comments) {
+      std::string words;
+      for (const std::string& word : field.words()) words += (words.empty() ? "(" : " | ") + word;
+      if (!words.empty()) words += ")";
+      const bool both = !words.empty() && !field.comment().empty();
+      if (!words.empty() || !field.comment().empty()) result += "  # " + field.comment() + (both ? " " : "") + words;
+    }
+    result += "\n";
+  }
+  return result;
+}
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t(0));
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace tailseg

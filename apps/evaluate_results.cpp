@@ -1,0 +1,194 @@
+#include "apps/evaluate_results.h"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+#include "apps/command_line.h"
+#include "datasets/evaluation/proposal_recall.h"
+#include "tensor/error.h"
+
+namespace tailseg {
+
+namespace {
+
+const char* type_name(IouType type) { return type == IouType::kBox ? "bbox" : "segm"; }
+
+// Without --type: what the results have; an empty list is evaluated as everything that the annotations can judge.
+std::vector<IouType> types_present(const AnnotationSet& set, const Detections& detections) {
+  const bool empty = detections.size() == 0;
+  const bool masks = set.annotations.polygons.size() > 0 || set.annotations.rle.size() > 0;
+  std::vector<IouType> types;
+  if (empty || detections.any_box()) types.push_back(IouType::kBox);
+  if (empty ? masks : detections.any_mask()) types.push_back(IouType::kMask);
+  return types;
+}
+
+std::vector<int64_t> count_instances(const AnnotationSet& set, const std::string& train_path) {
+  const AnnotationSet train = read_annotations(train_path);
+  std::vector<int64_t> counts(set.categories.size(), -1);
+  for (const Category& category : train.categories) {
+    const int32_t label = set.label_of(category.id);
+    if (label >= 0) counts[label] = 0;
+  }
+  for (const int32_t train_label : train.annotations.label) {
+    const int32_t label = set.label_of(train.categories[train_label].id);
+    if (label >= 0) ++counts[label];
+  }
+  return counts;
+}
+
+std::string percent(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.4f", value < 0 ? -1. : 100 * value);
+  return digits;
+}
+
+void note_oddities(const AnnotationSet& set, const Detections& detections, std::ostream& log) {
+  if (!set.problems.empty()) {
+    log << "note: " << set.path << " has " << set.problems.size() << " dubious entries (see tailseg-inspect)\n";
+  }
+  if (detections.unknown_category > 0) {
+    log << "warning: " << detections.unknown_category << " of " << detections.size() << " results name a category that "
+        << set.path << " does not have; they are dropped\n";
+  }
+}
+
+}  // namespace
+
+std::vector<TypeFigures> evaluate_types(const AnnotationSet& set, const Detections& detections,
+                                        const std::vector<IouType>& types, EvaluationOptions options) {
+  std::vector<TypeFigures> out;
+  for (const IouType type : types) {
+    options.iou = type;
+    Evaluation evaluation = evaluate(set, detections, options);
+    out.push_back({type_name(type), std::move(evaluation.figures), std::move(evaluation.categories)});
+  }
+  return out;
+}
+
+std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> json(buffer);
+  json.SetIndent(' ', 1);
+  json.StartObject();
+  json.Key("protocol");
+  json.String(protocol.c_str());
+  for (const TypeFigures& type : types) {
+    json.Key(type.type.c_str());
+    json.StartObject();
+    for (const Figure& figure : type.figures) {
+      json.Key(figure.name.c_str());
+      json.Double(figure.value);
+    }
+    if (!type.categories.empty()) {
+      json.Key("per_category");
+      json.StartObject();
+      for (size_t label = 0; label < type.categories.size(); ++label) {
+        const CategoryResult& category = type.categories[label];
+        if (category.instances[0] == 0) continue;
+        json.Key(std::to_string(set.categories[label].id).c_str());
+        json.StartObject();
+        json.Key("name");
+        json.String(set.categories[label].name.c_str());
+        json.Key("AP");
+        json.Double(category.mean_ap());
+        json.Key("AP50");
+        json.Double(category.ap50());
+        json.Key("instances");
+        json.Int64(category.instances[0]);
+        json.EndObject();
+      }
+      json.EndObject();
+    }
+    json.EndObject();
+  }
+  json.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+std::string write_metrics(const std::string& folder, const std::string& json) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  TS_CHECK(!error, folder, ": the folder cannot be made: ", error.message());
+  const std::string path = folder + "/metrics.json", unfinished = path + ".tmp";
+  {
+    std::ofstream file(unfinished, std::ios::binary);
+    file << json;
+    file.close();
+    if (!file) {
+      std::filesystem::remove(unfinished, error);
+      fail(path, ": cannot be written (is the disk full or the folder read-only?)");
+    }
+  }
+  std::filesystem::rename(unfinished, path, error);
+  TS_CHECK(!error, path, ": cannot be written: ", error.message());
+  return path;
+}
+
+void print_figures(const TypeFigures& type, std::ostream& out) {
+  std::string rest, names, values;
+  char digits[32];
+  for (const Figure& figure : type.figures) {
+    std::snprintf(digits, sizeof digits, "%.3f", figure.value);
+    if (!figure.caption.empty()) {
+      out << figure.caption << " = " << digits << "\n";
+    } else {
+      rest.append("  ").append(figure.name).append(" ").append(digits);
+    }
+    names.append(names.empty() ? "" : ",").append(figure.name);
+    values.append(values.empty() ? "" : ",").append(percent(figure.value));
+  }
+  if (!rest.empty()) out << rest << "\n";
+  out << "copypaste: Task: " << type.type << "\ncopypaste: " << names << "\ncopypaste: " << values << "\n";
+}
+
+void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log) {
+  if (options.bins.size() != 3 || !std::is_sorted(options.bins.begin(), options.bins.end())) {
+    throw UsageError("--bins takes three ascending numbers");
+  }
+  const AnnotationSet set = read_annotations(options.annotations);
+  const std::string protocol = options.protocol.empty() ? (set.lvis ? "lvis" : "coco") : options.protocol;
+  EvaluationOptions evaluation;
+  evaluation.protocol = protocol == "lvis" ? Protocol::kLvis : Protocol::kCoco;
+  evaluation.always_mask_area = options.always_mask_area;
+  evaluation.threads = options.threads;
+  std::copy_n(options.bins.begin(), 3, evaluation.bins.begin());
+  if (!options.train_annotations.empty()) {
+    evaluation.train_instances = count_instances(set, options.train_annotations);
+  }
+  const bool proposals = options.type == "proposals";
+  const bool filter = evaluation.protocol == Protocol::kLvis && !proposals;
+  const FederatedLabels federated = filter ? FederatedLabels(set) : FederatedLabels(AnnotationSet{});
+  const Detections detections = read_results(options.results, set, filter ? &federated : nullptr);
+  note_oddities(set, detections, log);
+
+  std::vector<TypeFigures> types;
+  if (proposals) {
+    ProposalRecallOptions recall;
+    recall.skip_images_without_proposals = options.skip_images_without_proposals;
+    types.push_back({"proposals", proposal_recall(set, detections, recall), {}});
+  } else {
+    std::vector<IouType> wanted = types_present(set, detections);
+    if (options.type == "bbox") wanted = {IouType::kBox};
+    if (options.type == "segm") wanted = {IouType::kMask};
+    types = evaluate_types(set, detections, wanted, evaluation);
+  }
+  const std::string json = metrics_json(set, protocol, types);
+  if (options.json) {
+    out << json;
+  } else {
+    for (const TypeFigures& type : types) {
+      out << type.type << " (" << protocol << " protocol, " << detections.size() << " results)\n";
+      print_figures(type, out);
+    }
+  }
+  if (!options.output.empty()) log << "written: " << write_metrics(options.output, json) << "\n";
+}
+
+}  // namespace tailseg

@@ -1,0 +1,32 @@
+// tailseg-evaluate: COCO and LVIS figures of anybody's results, without Python.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "apps/command_line.h"
+#include "apps/evaluate_results.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("COCO and LVIS evaluation of a results file, equal to pycocotools and lvis-api.", "tailseg-evaluate");
+  tailseg::EvaluateResultsOptions options;
+  app.add_option("--annotations", options.annotations, "COCO, LVIS v0.5 or LVIS v1 annotation file")->required();
+  app.add_option("--results", options.results, "results JSON: a list of {image_id, category_id, bbox, score, ...}")
+      ->required();
+  app.add_option("--protocol", options.protocol, "coco or lvis (default: what the annotation file is)")
+      ->check(CLI::IsMember({"coco", "lvis"}));
+  app.add_option("--type", options.type, "bbox, segm or proposals (default: bbox and segm, as the results have them)")
+      ->check(CLI::IsMember({"bbox", "segm", "proposals"}));
+  app.add_option("--output", options.output, "folder for metrics.json");
+  app.add_flag("--json", options.json, "print metrics.json instead of the table");
+  app.add_option("--train-annotations", options.train_annotations,
+                 "count train instances for AP1..AP4 here (default: instance_count of --annotations)");
+  app.add_option("--bins", options.bins, "train instances at which AP2, AP3, AP4 begin; COCO-LT: 20 400 8000")
+      ->expected(3)
+      ->capture_default_str();
+  app.add_flag("--mask-area", options.always_mask_area,
+               "APs/m/l of masks by mask area even if the results have boxes, as detectron2 does");
+  app.add_flag("--skip-images-without-proposals", options.skip_images_without_proposals,
+               "proposals: detectron2's denominator instead of mmdetection's");
+  app.add_option("--threads", options.threads, "0: as many as the machine has")->check(CLI::NonNegativeNumber);
+  app.footer("Example:\n  tailseg-evaluate --annotations lvis_v1_val.json --results results.json --output evaluation");
+  return tailseg::run_program(app, argc, argv, [&] { tailseg::evaluate_results(options, std::cout, std::cerr); });
+}

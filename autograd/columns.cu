@@ -1,0 +1,35 @@
+#include "autograd/columns.h"
+
+#include "autograd/columns_body.h"
+#include "tensor/launch.h"
+
+namespace tailseg {
+
+MaskedGradient mask_and_sum(Context& ctx, const Tensor& dy, const Tensor& y, bool want_sums, const Tensor& sums_to) {
+  MaskedGradient out{dy, {}};
+  if (!y.defined() && !want_sums) return out;
+  const int64_t columns = dy.size(-1);
+  const int64_t rows = columns == 0 ? 0 : dy.elements() / columns;
+  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  dispatch_floating(dy.dtype(), "mask_and_sum", [&]<class Scalar>(Scalar) {
+    using Real = ComputeType<Scalar>;
+    Tensor partial;
+    if (y.defined()) out.dy = Tensor::empty(ctx, dy.shape(), dy.dtype());
+    if (want_sums) {
+      partial = Tensor::empty(ctx, {chunks, columns}, dtype_of<Real>());
+      out.sums = sums_to.defined() ? sums_to : Tensor::empty(ctx, {columns}, dy.dtype());
+    }
+    for_each_item(ctx, chunks,
+                  MaskedColumnSums<Scalar>{dy.data<Scalar>(), y.defined() ? y.data<Scalar>() : nullptr,
+                                           y.defined() ? out.dy.data<Scalar>() : nullptr,
+                                           want_sums ? partial.data<Real>() : nullptr, rows, columns});
+    if (want_sums) {
+      constexpr int64_t kTile = AddChunks<Scalar>::kTile;
+      for_each_item(ctx, (columns + kTile - 1) / kTile,
+                    AddChunks<Scalar>{partial.data<Real>(), out.sums.data<Scalar>(), chunks, columns});
+    }
+  });
+  return out;
+}
+
+}  // namespace tailseg

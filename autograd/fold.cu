@@ -1,0 +1,64 @@
+#include "autograd/fold.h"
+
+#include "autograd/fold_body.h"
+#include "tensor/launch.h"
+
+namespace tailseg {
+
+Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale) {
+  check_shape("fold_scale: scale", scale, {w.size(0)});
+  Tensor folded = Tensor::empty(ctx, w.shape(), w.dtype());
+  dispatch_floating(w.dtype(), "fold_scale", [&]<class Scalar>(Scalar) {
+    for_each_item(
+        ctx, w.size(0),
+        FoldScale<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), folded.data<Scalar>(), w.elements() / w.size(0)});
+  });
+  return folded;
+}
+
+void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, const Tensor& dfolded, const Tensor& dw,
+                         const Tensor& dscale) {
+  dispatch_floating(w.dtype(), "fold_scale_backward", [&]<class Scalar>(Scalar) {
+    for_each_item(
+        ctx, w.size(0),
+        FoldScaleBackward<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), dfolded.data<Scalar>(),
+                                  dw.defined() ? dw.data<Scalar>() : nullptr,
+                                  dscale.defined() ? dscale.data<Scalar>() : nullptr, w.elements() / w.size(0)});
+  });
+}
+
+ScaleAndBias fold_batch_norm(Context& ctx, const Variable& gamma, const Variable& beta, const Tensor& mean,
+                             const Tensor& var, double eps) {
+  const int64_t channels = gamma.size(0);
+  const DType dtype = gamma.value().dtype();
+  const Tensor scale = Tensor::empty(ctx, {channels}, dtype);
+  const Tensor bias = Tensor::empty(ctx, {channels}, dtype);
+  dispatch_full(dtype, "fold_batch_norm", [&]<class Scalar>(Scalar) {
+    for_each_item(ctx, channels,
+                  FoldBatchNorm<Scalar>{gamma.value().data<Scalar>(), beta.value().data<Scalar>(), mean.data<Scalar>(),
+                                        var.data<Scalar>(), scale.data<Scalar>(), bias.data<Scalar>(), eps});
+  });
+  // scale and bias are two results; each hands its share of gamma's gradient over when its own gradient arrives.
+  auto dgamma_of = [gamma, mean, var, eps](Context& c, const Tensor* dscale, const Tensor* dbias) {
+    const Tensor dgamma = Tensor::empty(c, gamma.shape(), gamma.value().dtype());
+    dispatch_full(gamma.value().dtype(), "fold_batch_norm_backward", [&]<class Scalar>(Scalar) {
+      for_each_item(c, gamma.size(0),
+                    FoldBatchNormBackward<Scalar>{mean.data<Scalar>(), var.data<Scalar>(),
+                                                  dscale ? dscale->data<Scalar>() : nullptr,
+                                                  dbias ? dbias->data<Scalar>() : nullptr, dgamma.data<Scalar>(), eps});
+    });
+    gamma.accumulate(c, dgamma);
+  };
+  ScaleAndBias out;
+  out.scale = record(ctx, "fold_batch_norm_scale", scale, {gamma}, [gamma, dgamma_of](Context& c, const Tensor& ds) {
+    if (gamma.requires_grad()) dgamma_of(c, &ds, nullptr);
+  });
+  out.bias =
+      record(ctx, "fold_batch_norm_bias", bias, {gamma, beta}, [gamma, beta, dgamma_of](Context& c, const Tensor& db) {
+        if (gamma.requires_grad()) dgamma_of(c, nullptr, &db);
+        beta.accumulate(c, db);
+      });
+  return out;
+}
+
+}  // namespace tailseg

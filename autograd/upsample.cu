@@ -1,0 +1,31 @@
+#include "autograd/upsample.h"
+
+#include "autograd/upsample_body.h"
+#include "tensor/launch.h"
+
+namespace tailseg {
+
+Variable upsample_add(Context& ctx, const Variable& lateral, const Variable& top) {
+  check_shape("upsample_add: top", top.value(), {lateral.size(0), -1, -1, lateral.size(3)});
+  const UpsampleSizes g{lateral.size(1), lateral.size(2), lateral.size(3), top.size(1), top.size(2)};
+  const DType dtype = lateral.value().dtype();
+  const Tensor y = Tensor::empty(ctx, lateral.shape(), dtype);
+  dispatch_floating(dtype, "upsample_add", [&]<class Scalar>(Scalar) {
+    for_each_item(
+        ctx, lateral.size(0) * g.h * g.w,
+        UpsampleAddForward<Scalar>{g, lateral.value().data<Scalar>(), top.value().data<Scalar>(), y.data<Scalar>()});
+  });
+  return record(ctx, "upsample_add", y, {lateral, top}, [lateral, top, g](Context& c, const Tensor& dy) {
+    if (top.requires_grad()) {
+      const Tensor dtop = Tensor::empty(c, top.shape(), dy.dtype());
+      dispatch_floating(dy.dtype(), "upsample_backward", [&]<class Scalar>(Scalar) {
+        for_each_item(c, top.size(0) * g.top_h * g.top_w,
+                      UpsampleBackward<Scalar>{g, dy.data<Scalar>(), dtop.data<Scalar>()});
+      });
+      top.accumulate(c, dtop);
+    }
+    lateral.accumulate(c, dy);
+  });
+}
+
+}  // namespace tailseg

@@ -1,0 +1,74 @@
+// FPN's top-down step: y = lateral + nearest(top), top stretched to lateral's exact size.
+// Destination row i reads source row floor(i * (source / destination)), computed in float as the references do.
+#pragma once
+
+#include "tensor/body.h"
+
+namespace tailseg {
+
+struct UpsampleSizes {
+  int64_t h, w, c;       // destination
+  int64_t top_h, top_w;  // source
+  TS_HD static int64_t source(int64_t i, int64_t from, int64_t to) {
+    const float ratio = static_cast<float>(from) / static_cast<float>(to);
+    return math::min(static_cast<int64_t>(math::floor(static_cast<float>(i) * ratio)), from - 1);
+  }
+  // The first destination row that reads source row `at`; `to` when at == from.
+  TS_HD static int64_t first_reader(int64_t at, int64_t from, int64_t to) {
+    if (at >= from) return to;
+    int64_t i = math::max<int64_t>(at * to / from - 2, 0);
+    while (i < to && source(i, from, to) < at) ++i;
+    return i;
+  }
+};
+
+// One item = one destination pixel; lanes walk the channels.
+template <class Scalar>
+struct UpsampleAddForward {
+  static constexpr const char* name = "upsample_add_forward";
+  static constexpr Lanes lanes = Lanes::warp;
+  UpsampleSizes g;
+  const Scalar* lateral;
+  const Scalar* top;
+  Scalar* y;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t item) const {
+    using Real = ComputeType<Scalar>;
+    const int64_t column = item % g.w, row = item / g.w % g.h, n = item / (g.w * g.h);
+    const Scalar* from =
+        top + ((n * g.top_h + g.source(row, g.top_h, g.h)) * g.top_w + g.source(column, g.top_w, g.w)) * g.c;
+    for (int64_t c = group.rank(); c < g.c; c += group.size()) {
+      y[item * g.c + c] = Scalar(Real(lateral[item * g.c + c]) + Real(from[c]));
+    }
+  }
+  Cost cost(int64_t items) const { return {2.25 * sizeof(Scalar) * double(items * g.c), double(items * g.c)}; }
+};
+
+// One item = one source pixel; lanes walk the channels and gather from the pixels that read it.
+template <class Scalar>
+struct UpsampleBackward {
+  static constexpr const char* name = "upsample_backward";
+  static constexpr Lanes lanes = Lanes::warp;
+  UpsampleSizes g;
+  const Scalar* dy;
+  Scalar* dtop;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t item) const {
+    using Real = ComputeType<Scalar>;
+    const int64_t column = item % g.top_w, row = item / g.top_w % g.top_h, n = item / (g.top_w * g.top_h);
+    const int64_t row_begin = g.first_reader(row, g.top_h, g.h), row_end = g.first_reader(row + 1, g.top_h, g.h);
+    const int64_t begin = g.first_reader(column, g.top_w, g.w), end = g.first_reader(column + 1, g.top_w, g.w);
+    for (int64_t c = group.rank(); c < g.c; c += group.size()) {
+      Real total = 0;
+      for (int64_t i = row_begin; i < row_end; ++i) {
+        for (int64_t j = begin; j < end; ++j) total += Real(dy[((n * g.h + i) * g.w + j) * g.c + c]);
+      }
+      dtop[item * g.c + c] = Scalar(total);
+    }
+  }
+  Cost cost(int64_t items) const { return {5.0 * sizeof(Scalar) * double(items * g.c), 4.0 * double(items * g.c)}; }
+};
+
+}  // namespace tailseg

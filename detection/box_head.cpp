@@ -1,0 +1,34 @@
+#include "detection/box_head.h"
+
+#include "autograd/arithmetic.h"
+#include "tensor/profiler.h"
+
+namespace tailseg {
+
+BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& options) : options_(options) {
+  const int64_t flat = options.pooled * options.pooled * channels, width = options.width;
+  const int64_t delta_rows = options.class_agnostic ? 4 : 4 * options.classes;
+  // METHODS 5.4: mmdet's own initialisers, or PyTorch's default for a Linear, weights and biases alike.
+  auto layer = [&](const char* name, int64_t in, int64_t out, const Initializer& init, int64_t flattened = 0) {
+    const Initializer fallback = Initializer::pytorch_default(in);
+    return options.pytorch_init ? Linear(scope.sub(name), in, out, fallback, fallback, flattened)
+                                : Linear(scope.sub(name), in, out, init, Initializer::constant(0), flattened);
+  };
+  fc6_ = layer("box_head.fc6", flat, width, Initializer::xavier_uniform({width, flat}), channels);
+  fc7_ = layer("box_head.fc7", width, width, Initializer::xavier_uniform({width, width}));
+  cls_score_ = layer("box_predictor.cls_score", width, options.classes + 1, Initializer::normal(0.01));
+  bbox_pred_ = layer("box_predictor.bbox_pred", width, delta_rows, Initializer::normal(0.001));
+}
+
+Variable BoxHead::features(Context& ctx, const Variable& pooled) const {
+  SpanScope span(ctx, "forward/box_head");
+  const Variable flat =
+      reshape(ctx, pooled, {pooled.size(0), pooled.value().elements() / std::max<int64_t>(pooled.size(0), 1)});
+  return fc7_(ctx, fc6_(ctx, flat, true), true);
+}
+
+Variable BoxHead::class_logits(Context& ctx, const Variable& features) const { return cls_score_(ctx, features); }
+
+Variable BoxHead::all_deltas(Context& ctx, const Variable& features) const { return bbox_pred_(ctx, features); }
+
+}  // namespace tailseg

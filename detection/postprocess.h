@@ -1,0 +1,40 @@
+// From class scores and box deltas of the proposals to the detections of each photo (METHODS 5.5).
+//
+// Every (proposal, class) pair above the threshold is a candidate: with 1203 classes and 1000 proposals that is up to
+// 1.2 million. Per-class suppression and then the best max_detections is the same as walking all candidates from the
+// best score down, suppressing within a class, and stopping at the max_detections-th survivor; so only the best few
+// thousand candidates are decoded, and more only when those leave too few survivors.
+#pragma once
+
+#include "detection/box_coder.h"
+#include "detection/box_set.h"
+
+namespace tailseg {
+
+struct PostprocessOptions {
+  double score_threshold = 0.05;  // strictly above
+  double nms_threshold = 0.5;
+  int64_t max_detections = 100;
+  double smallest_side = 0;        // boxes narrower or lower than this are dropped (torchvision 0.01)
+  bool rescale_before_nms = true;  // mmdet; else suppression works in the network's frame
+  bool drop_empty = false;         // detectron2: clips to the photo and drops what has no area left
+  BoxCoderOptions coder = {.weights = {10, 10, 5, 5}};
+};
+
+struct PostprocessInput {
+  Tensor scores;            // [N * P, C] probabilities without the background column
+  Tensor deltas;            // [N * P, 4 * C], or [N * P, 4] class-agnostic
+  const BoxSet* proposals;  // [N, P], network frame
+  Tensor image_sizes;       // [N, 2] int32: height and width in the network's frame, without padding
+  Tensor photo_sizes;       // [N, 2] int32: height and width of the photo; equal sizes: no rescaling
+};
+
+struct Detections {
+  BoxSet photo;          // [N, D]: boxes in the photo's frame, scores, labels, best first
+  Tensor network_boxes;  // [N, D, 4]: the same in the network's frame, for the mask head
+};
+
+// Waits for the device once a chunk of candidates: prediction, not training.
+Detections postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options);
+
+}  // namespace tailseg

@@ -1,0 +1,25 @@
+// Rows of RoIs between the stages of the heads. On a GPU a set keeps its fixed capacity and unused rows carry -1; on
+// the CPU, where a count costs nothing to read, unused rows are dropped before the heavy heads (DESIGN 5).
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tailseg {
+
+// x [R, ...], index [K] int32 -> [K, ...]; index -1 gives zeros (-1 in an int32 tensor).
+Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& index);
+
+// [N * S] int32: the image of each row of a set [N, S], -1 for unused rows.
+Tensor image_by_label(Context& ctx, const Tensor& label);                     // label [N, S], -1 unused
+Tensor image_by_count(Context& ctx, const Tensor& count, int64_t per_image);  // count [N]
+
+// label [R] with background `classes` -> the same with -1 in its place.
+Tensor foreground_labels(Context& ctx, const Tensor& label, int64_t classes);
+
+// Which rows of label [N, S] a head shall see. On the CPU exactly those with 0 <= label < below, in order; on a GPU the
+// first `capacity` rows of each image, whatever they hold.
+Tensor rows_for_head(Context& ctx, const Tensor& label, int64_t below, int64_t capacity);
+
+Tensor sigmoid(Context& ctx, const Tensor& logits);  // float32, or float64 for float64 logits
+
+}  // namespace tailseg

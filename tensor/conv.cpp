@@ -1,0 +1,103 @@
+#include "tensor/conv.h"
+
+namespace tailseg {
+namespace {
+
+void check_same_dtype(const char* what, const Tensor& a, const Tensor& b) {
+  TS_CHECK(a.dtype() == b.dtype(), what, ": dtypes differ: ", name_of(a.dtype()), " and ", name_of(b.dtype()));
+}
+
+}  // namespace
+
+int64_t ConvGeometry::output_size(int64_t input, int64_t window) const {
+  const int64_t reach = dilation * (window - 1) + 1;
+  TS_CHECK(stride > 0 && padding >= 0 && dilation > 0, "conv2d: stride ", stride, ", padding ", padding, ", dilation ",
+           dilation);
+  TS_CHECK(input + 2 * padding >= reach, "conv2d: a window of ", reach, " does not fit an axis of ", input,
+           " padded by ", padding);
+  return (input + 2 * padding - reach) / stride + 1;
+}
+
+Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+              const ConvEpilogue& epilogue) {
+  check_shape("conv2d: input", x, {-1, -1, -1, -1});
+  check_shape("conv2d: filters", w, {-1, -1, -1, x.size(3)});
+  check_same_dtype("conv2d", x, w);
+  const Shape shape{x.size(0), geometry.output_size(x.size(1), w.size(1)), geometry.output_size(x.size(2), w.size(2)),
+                    w.size(0)};
+  if (epilogue.bias) check_shape("conv2d: bias", *epilogue.bias, {w.size(0)});
+  if (epilogue.residual) {
+    check_shape("conv2d: residual", *epilogue.residual, {shape[0], shape[1], shape[2], shape[3]});
+  }
+  Tensor y = Tensor::empty(ctx, shape, x.dtype());
+  if (y.elements() == 0) return y;
+  if (ctx.device().is_cuda())
+    conv2d_cuda(ctx, x, w, geometry, epilogue, y);
+  else if (x.dtype() != DType::float32 || !conv2d_onednn(ctx, x, w, geometry, epilogue, y)) {
+    conv2d_naive(ctx, x, w, geometry, epilogue, y);
+  }
+  return y;
+}
+
+Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                            const ConvGeometry& geometry, const ConvEpilogue& epilogue) {
+  check_shape("conv2d_backward_data: filters", w, {-1, -1, -1, x_shape[3]});
+  check_shape("conv2d_backward_data: gradient", dy,
+              {x_shape[0], geometry.output_size(x_shape[1], w.size(1)), geometry.output_size(x_shape[2], w.size(2)),
+               w.size(0)});
+  check_same_dtype("conv2d_backward_data", dy, w);
+  TS_CHECK(!epilogue.residual, "conv2d_backward_data takes no residual");
+  if (epilogue.bias) check_shape("conv2d_backward_data: bias", *epilogue.bias, {x_shape[3]});
+  Tensor dx = Tensor::empty(ctx, x_shape, dy.dtype());
+  if (dx.elements() == 0) return dx;
+  if (ctx.device().is_cuda())
+    conv2d_backward_data_cuda(ctx, dy, w, geometry, epilogue, dx);
+  else if (dy.dtype() != DType::float32 || !conv2d_backward_data_onednn(ctx, dy, w, geometry, epilogue, dx)) {
+    conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
+  }
+  return dx;
+}
+
+void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                            const Tensor& out) {
+  check_shape("conv2d_backward_filter: result", out, {dy.size(3), -1, -1, x.size(3)});
+  check_shape("conv2d_backward_filter: gradient", dy,
+              {x.size(0), geometry.output_size(x.size(1), out.size(1)), geometry.output_size(x.size(2), out.size(2)),
+               out.size(0)});
+  check_same_dtype("conv2d_backward_filter", x, dy);
+  if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
+  if (ctx.device().is_cuda())
+    conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);
+  else if (x.dtype() != DType::float32 || !conv2d_backward_filter_onednn(ctx, x, dy, geometry, out)) {
+    conv2d_backward_filter_naive(ctx, x, dy, geometry, out);
+  }
+}
+
+#ifndef TAILSEG_CUDA
+void conv2d_cuda(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& g, const ConvEpilogue& e,
+                 const Tensor& y) {
+  conv2d_naive(ctx, x, w, g, e, y);
+}
+void conv2d_backward_data_cuda(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& g,
+                               const ConvEpilogue& e, const Tensor& dx) {
+  conv2d_backward_data_naive(ctx, dy, w, g, e, dx);
+}
+void conv2d_backward_filter_cuda(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& g,
+                                 const Tensor& dw) {
+  conv2d_backward_filter_naive(ctx, x, dy, g, dw);
+}
+#endif
+#ifndef TAILSEG_ONEDNN
+bool conv2d_onednn(Context&, const Tensor&, const Tensor&, const ConvGeometry&, const ConvEpilogue&, const Tensor&) {
+  return false;
+}
+bool conv2d_backward_data_onednn(Context&, const Tensor&, const Tensor&, const ConvGeometry&, const ConvEpilogue&,
+                                 const Tensor&) {
+  return false;
+}
+bool conv2d_backward_filter_onednn(Context&, const Tensor&, const Tensor&, const ConvGeometry&, const Tensor&) {
+  return false;
+}
+#endif
+
+}  // namespace tailseg

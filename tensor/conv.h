@@ -1,0 +1,57 @@
+// Two-dimensional convolution and its two gradients: oneDNN on the CPU, cuDNN on a GPU, and plain bodies as the oracle
+// of both (and for float64). Activations are [N, H, W, C], filters [K, R, S, C] (K out, C in, R x S the window).
+// A transposed convolution's forward pass is conv2d_backward_data.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace tailseg {
+
+struct ConvGeometry {
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t dilation = 1;
+
+  // Output size of one axis; throws when the window does not fit.
+  int64_t output_size(int64_t input, int64_t window) const;
+};
+
+struct ConvEpilogue {                // y = relu(conv + bias + residual), each part optional
+  const Tensor* bias = nullptr;      // [K]
+  const Tensor* residual = nullptr;  // shape of y
+  bool relu = false;
+};
+
+// x [N, H, W, C], w [K, R, S, C] -> y [N, P, Q, K].
+Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+              const ConvEpilogue& epilogue = {});
+// dy [N, P, Q, K], w -> dx of the given shape [N, H, W, C].
+Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                            const ConvGeometry& geometry, const ConvEpilogue& epilogue = {});
+// x, dy -> dw of out's shape [K, R, S, C], written to out.
+void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                            const Tensor& out);
+
+// The bodies, on any device and dtype.
+void conv2d_naive(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+                  const ConvEpilogue& epilogue, const Tensor& y);
+void conv2d_backward_data_naive(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
+                                const ConvEpilogue& epilogue, const Tensor& dx);
+void conv2d_backward_filter_naive(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                                  const Tensor& dw);
+
+// The libraries' versions, called after the checks. oneDNN's return false when the build has none.
+bool conv2d_onednn(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+                   const ConvEpilogue& epilogue, const Tensor& y);
+bool conv2d_backward_data_onednn(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
+                                 const ConvEpilogue& epilogue, const Tensor& dx);
+bool conv2d_backward_filter_onednn(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                                   const Tensor& dw);
+void conv2d_cuda(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+                 const ConvEpilogue& epilogue, const Tensor& y);
+void conv2d_backward_data_cuda(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
+                               const ConvEpilogue& epilogue, const Tensor& dx);
+void conv2d_backward_filter_cuda(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                                 const Tensor& dw);
+
+}  // namespace tailseg

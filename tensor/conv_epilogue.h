@@ -1,0 +1,12 @@
+// y = relu(y + bias + residual) in place, each part optional: what follows a convolution when the library has no fused
+// form for it.
+#pragma once
+
+#include "tensor/conv.h"
+
+namespace tailseg {
+
+// y [N, P, Q, K]; bias [K], residual as y.
+void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epilogue);
+
+}  // namespace tailseg

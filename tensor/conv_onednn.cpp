@@ -1,0 +1,194 @@
+// Which algorithm serves which layer, and the library's direct convolutions. 3x3 stride-1 layers go to Winograd where
+// it pays (onednn_winograd.h); everything else is the library's direct algorithm, which reads and writes [N, H, W, C]
+// as it is. The choice is a function of the shapes alone, so that two runs do the same arithmetic.
+#include "tensor/conv.h"
+#include "tensor/conv_naive_body.h"
+#include "tensor/onednn_plan.h"
+#include "tensor/onednn_winograd.h"
+#include "tensor/parallel.h"
+#include "tensor/profiler.h"
+
+namespace tailseg {
+namespace {
+
+using dnnl::memory;
+using onednn::Key;
+using onednn::Plan;
+using onednn::Plans;
+using Tag = memory::format_tag;
+
+enum Call : int64_t { kForward = 1, kBackwardData, kBackwardFilter };
+
+ConvSizes sizes_of(const Tensor& x, const Tensor& w, const Tensor& y, const ConvGeometry& geometry) {
+  return {x.size(0), x.size(1), x.size(2), x.size(3),       w.size(0),        w.size(1),
+          w.size(2), y.size(1), y.size(2), geometry.stride, geometry.padding, geometry.dilation};
+}
+
+std::string describe(const char* call, const ConvSizes& g) {
+  return text(call, ": input ", Shape{g.n, g.h, g.w, g.c}, ", filters ", Shape{g.k, g.r, g.s, g.c}, ", output ",
+              Shape{g.n, g.p, g.q, g.k}, ", stride ", g.stride, ", padding ", g.padding, ", dilation ", g.dilation);
+}
+
+Key key_of(Call call, const ConvSizes& g, bool bias, bool residual, bool relu) {
+  return {call, g.n, g.h, g.w, g.c, g.k, g.r, g.s, g.stride, g.padding, g.dilation, bias, residual, relu};
+}
+
+// The library's words for a layer.
+struct Layer {
+  memory::desc x, w, bias, y;                      // our layouts
+  memory::desc any_w;                              // a layout of the library's choice
+  memory::dims strides, dilations, before, after;  // `after` is negative where the last pixels are not read
+
+  explicit Layer(const ConvSizes& g)
+      : x({g.n, g.c, g.h, g.w}, memory::data_type::f32, Tag::nhwc),
+        w({g.k, g.c, g.r, g.s}, memory::data_type::f32, Tag::ohwi),
+        bias({g.k}, memory::data_type::f32, Tag::x),
+        y({g.n, g.k, g.p, g.q}, memory::data_type::f32, Tag::nhwc),
+        any_w({g.k, g.c, g.r, g.s}, memory::data_type::f32, Tag::any),
+        strides{g.stride, g.stride},
+        dilations{g.dilation - 1, g.dilation - 1},
+        before{g.padding, g.padding},
+        after{(g.p - 1) * g.stride + g.dilation * (g.r - 1) + 1 - g.h - g.padding,
+              (g.q - 1) * g.stride + g.dilation * (g.s - 1) + 1 - g.w - g.padding} {}
+
+  dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, bool with_bias, bool residual,
+                                                    bool relu) const {
+    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, any_w,
+             with_bias ? bias : memory::desc(), y, strides, dilations, before, after},
+            onednn::make_attributes(residual, relu),
+            engine};
+  }
+};
+
+Plan start_plan(const char* name, const char* call, const ConvSizes& g, bool residual) {
+  const double inputs = double(g.n * g.h * g.w * g.c), filters = double(g.k * g.r * g.s * g.c);
+  const double outputs = double(g.n * g.p * g.q * g.k);
+  Plan plan;
+  plan.name = name;
+  plan.shapes = describe(call, g);
+  plan.cost = {4.0 * (inputs + filters + outputs * (residual ? 2 : 1)), 2 * g.products()};
+  return plan;
+}
+
+Plan plan_forward(const dnnl::engine& engine, const ConvSizes& g, bool bias, bool residual, bool relu) {
+  Plan plan = start_plan("conv_forward_direct", "conv2d", g, residual);
+  onednn::checked(plan.shapes, [&] {
+    const Layer layer(g);
+    const auto primitive = layer.forward(engine, bias, residual, relu);
+    plan.primitive = dnnl::convolution_forward(primitive);
+    plan.operands = {onednn::make_operand(engine, DNNL_ARG_SRC, layer.x, primitive.src_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_WEIGHTS, layer.w, primitive.weights_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_DST, layer.y, primitive.dst_desc(), true)};
+    if (bias) plan.operands.push_back(onednn::make_operand(engine, DNNL_ARG_BIAS, layer.bias, layer.bias, false));
+    plan.scratchpad = primitive.scratchpad_desc();
+  });
+  return plan;
+}
+
+Plan plan_backward_data(const dnnl::engine& engine, const ConvSizes& g) {
+  Plan plan = start_plan("conv_backward_data_direct", "conv2d_backward_data", g, false);
+  onednn::checked(plan.shapes, [&] {
+    const Layer layer(g);
+    const dnnl::convolution_backward_data::primitive_desc primitive(
+        {dnnl::algorithm::convolution_direct, layer.x, layer.any_w, layer.y, layer.strides, layer.dilations,
+         layer.before, layer.after},
+        onednn::make_attributes(false, false), engine, layer.forward(engine, false, false, false));
+    plan.primitive = dnnl::convolution_backward_data(primitive);
+    plan.operands = {onednn::make_operand(engine, DNNL_ARG_DIFF_DST, layer.y, primitive.diff_dst_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_WEIGHTS, layer.w, primitive.weights_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_DIFF_SRC, layer.x, primitive.diff_src_desc(), true)};
+    plan.scratchpad = primitive.scratchpad_desc();
+  });
+  return plan;
+}
+
+Plan plan_backward_filter(const dnnl::engine& engine, const ConvSizes& g) {
+  Plan plan = start_plan("conv_backward_filter_direct", "conv2d_backward_filter", g, false);
+  onednn::checked(plan.shapes, [&] {
+    const Layer layer(g);
+    const dnnl::convolution_backward_weights::primitive_desc primitive(
+        {dnnl::algorithm::convolution_direct, layer.x, layer.any_w, layer.y, layer.strides, layer.dilations,
+         layer.before, layer.after},
+        onednn::make_attributes(false, false), engine, layer.forward(engine, false, false, false));
+    plan.primitive = dnnl::convolution_backward_weights(primitive);
+    plan.operands = {onednn::make_operand(engine, DNNL_ARG_SRC, layer.x, primitive.src_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_DIFF_DST, layer.y, primitive.diff_dst_desc(), false),
+                     onednn::make_operand(engine, DNNL_ARG_DIFF_WEIGHTS, layer.w, primitive.diff_weights_desc(), true)};
+    plan.scratchpad = primitive.scratchpad_desc();
+  });
+  return plan;
+}
+
+// x[row, c] = relu(x + bias[c]) in place: the epilogue of a transposed convolution.
+void add_bias(Context& ctx, const Tensor& x, const Tensor* bias, bool relu) {
+  if (!bias && !relu) return;
+  const int64_t channels = x.size(3);
+  float* values = x.data<float>();
+  const float* shift = bias ? bias->data<float>() : nullptr;
+  KernelScope scope(ctx, "conv_bias_relu", {2.0 * double(x.bytes()), double(x.elements())});
+  parallel_ranges(ctx.threads(), x.elements() / channels, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* line = values + row * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        const float value = line[c] + (shift ? shift[c] : 0.0f);
+        line[c] = relu && value < 0.0f ? 0.0f : value;
+      }
+    }
+  });
+}
+
+}  // namespace
+
+bool conv2d_onednn(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
+                   const ConvEpilogue& epilogue, const Tensor& y) {
+  const ConvSizes g = sizes_of(x, w, y, geometry);
+  const bool bias = epilogue.bias, residual = epilogue.residual, relu = epilogue.relu;
+  Plans& plans = ctx.state<Plans>();
+  if (winograd::pays(g)) {
+    winograd::forward(ctx, plans, g, x, w, epilogue, y);
+    return true;
+  }
+  const onednn::ThreadScope threads(ctx.threads());
+  const Plan& plan = plans.find(key_of(kForward, g, bias, residual, relu), [&](const dnnl::engine& engine) {
+    return plan_forward(engine, g, bias, residual, relu);
+  });
+  if (residual) y.copy_from(ctx, *epilogue.residual);
+  std::vector<void*> pointers{x.raw(), w.raw(), y.raw()};
+  if (bias) pointers.push_back(epilogue.bias->raw());
+  plans.run(ctx, plan, pointers);
+  return true;
+}
+
+bool conv2d_backward_data_onednn(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
+                                 const ConvEpilogue& epilogue, const Tensor& dx) {
+  const ConvSizes g = sizes_of(dx, w, dy, geometry);
+  if (g.n * g.p * g.q * g.k == 0) return false;
+  Plans& plans = ctx.state<Plans>();
+  if (winograd::pays(g)) {
+    winograd::backward_data(ctx, plans, g, dy, w, epilogue, dx);
+    return true;
+  }
+  const onednn::ThreadScope threads(ctx.threads());
+  const Plan& plan = plans.find(key_of(kBackwardData, g, false, false, false),
+                                [&](const dnnl::engine& engine) { return plan_backward_data(engine, g); });
+  plans.run(ctx, plan, {dy.raw(), w.raw(), dx.raw()});
+  add_bias(ctx, dx, epilogue.bias, epilogue.relu);
+  return true;
+}
+
+bool conv2d_backward_filter_onednn(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                                   const Tensor& dw) {
+  const ConvSizes g = sizes_of(x, dw, dy, geometry);
+  Plans& plans = ctx.state<Plans>();
+  if (winograd::pays(g)) {
+    winograd::backward_filter(ctx, plans, g, x, dy, dw);
+    return true;
+  }
+  const onednn::ThreadScope threads(ctx.threads());
+  const Plan& plan = plans.find(key_of(kBackwardFilter, g, false, false, false),
+                                [&](const dnnl::engine& engine) { return plan_backward_filter(engine, g); });
+  plans.run(ctx, plan, {x.raw(), dy.raw(), dw.raw()});
+  return true;
+}
+
+}  // namespace tailseg

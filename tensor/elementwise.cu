@@ -1,0 +1,80 @@
+#include "tensor/elementwise.h"
+
+#include "tensor/elementwise_body.h"
+#include "tensor/launch.h"
+
+namespace tailseg {
+namespace {
+
+void check_alike(const char* what, const Tensor& a, const Tensor& b) {
+  TS_CHECK(a.defined() && b.defined(), what, ": an operand is undefined");
+  TS_CHECK(a.shape() == b.shape() && a.dtype() == b.dtype(), what, ": operands differ: ", a.shape(), " ",
+           name_of(a.dtype()), " and ", b.shape(), " ", name_of(b.dtype()));
+}
+
+void axpby(Context& ctx, const Tensor& a, double alpha, const Tensor& b, double beta, const Tensor& out) {
+  dispatch_floating(a.dtype(), "axpby", [&]<class Scalar>(Scalar) {
+    using Real = ComputeType<Scalar>;
+    for_each_item(ctx, a.elements(),
+                  Axpby<Scalar>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>(), Real(alpha), Real(beta)});
+  });
+}
+
+}  // namespace
+
+Tensor add(Context& ctx, const Tensor& a, const Tensor& b) {
+  check_alike("add", a, b);
+  Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
+  axpby(ctx, a, 1, b, 1, out);
+  return out;
+}
+
+void add_in_place(Context& ctx, const Tensor& to, const Tensor& x) {
+  check_alike("add_in_place", to, x);
+  axpby(ctx, to, 1, x, 1, to);
+}
+
+Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b) {
+  check_alike("multiply", a, b);
+  Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
+  dispatch_floating(a.dtype(), "multiply", [&]<class Scalar>(Scalar) {
+    for_each_item(ctx, a.elements(), MultiplyElements<Scalar>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>()});
+  });
+  return out;
+}
+
+Tensor scale(Context& ctx, const Tensor& a, double alpha) {
+  Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
+  dispatch_floating(a.dtype(), "scale", [&]<class Scalar>(Scalar) {
+    for_each_item(ctx, a.elements(),
+                  ScaleElements<Scalar>{a.data<Scalar>(), out.data<Scalar>(), ComputeType<Scalar>(alpha)});
+  });
+  return out;
+}
+
+Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
+  if (a.dtype() == dtype) return a;
+  Tensor out = Tensor::empty(ctx, a.shape(), dtype);
+  dispatch_floating(a.dtype(), "cast", [&]<class From>(From) {
+    dispatch_floating(dtype, "cast", [&]<class To>(To) {
+      for_each_item(ctx, a.elements(), CastElements<From, To>{a.data<From>(), out.data<To>()});
+    });
+  });
+  return out;
+}
+
+Tensor sum_all(Context& ctx, const Tensor& a) {
+  Tensor total;
+  dispatch_floating(a.dtype(), "sum_all", [&]<class Scalar>(Scalar) {
+    using Real = ComputeType<Scalar>;
+    const int64_t n = a.elements();
+    const int64_t chunks = (n + SumChunk<Scalar>::kChunk - 1) / SumChunk<Scalar>::kChunk;
+    Tensor partial = Tensor::empty(ctx, {chunks}, dtype_of<Real>());
+    total = Tensor::empty(ctx, {1}, dtype_of<Real>());
+    for_each_item(ctx, chunks, SumChunk<Scalar>{a.data<Scalar>(), partial.data<Real>(), n});
+    for_each_item(ctx, 1, SumRow<Real>{partial.data<Real>(), total.data<Real>(), chunks});
+  });
+  return total;
+}
+
+}  // namespace tailseg

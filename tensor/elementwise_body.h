@@ -1,0 +1,110 @@
+// One item = one element (thread): the arithmetic that the tape itself needs.
+#pragma once
+
+#include "tensor/body.h"
+
+namespace tailseg {
+
+template <class Scalar>
+struct Axpby {  // out = alpha * a + beta * b
+  static constexpr const char* name = "axpby";
+  static constexpr Lanes lanes = Lanes::one;
+  const Scalar* a;
+  const Scalar* b;
+  Scalar* out;
+  ComputeType<Scalar> alpha, beta;
+
+  template <class Group>
+  TS_HD void operator()(Group, int64_t i) const {
+    using Real = ComputeType<Scalar>;
+    out[i] = Scalar(alpha * Real(a[i]) + beta * Real(b[i]));
+  }
+  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * n, 3.0 * n}; }
+};
+
+template <class Scalar>
+struct ScaleElements {  // out = alpha * a
+  static constexpr const char* name = "scale_elements";
+  static constexpr Lanes lanes = Lanes::one;
+  const Scalar* a;
+  Scalar* out;
+  ComputeType<Scalar> alpha;
+
+  template <class Group>
+  TS_HD void operator()(Group, int64_t i) const {
+    out[i] = Scalar(alpha * ComputeType<Scalar>(a[i]));
+  }
+  Cost cost(int64_t n) const { return {2.0 * sizeof(Scalar) * n, 1.0 * n}; }
+};
+
+template <class Scalar>
+struct MultiplyElements {  // out = a * b
+  static constexpr const char* name = "multiply_elements";
+  static constexpr Lanes lanes = Lanes::one;
+  const Scalar* a;
+  const Scalar* b;
+  Scalar* out;
+
+  template <class Group>
+  TS_HD void operator()(Group, int64_t i) const {
+    using Real = ComputeType<Scalar>;
+    out[i] = Scalar(Real(a[i]) * Real(b[i]));
+  }
+  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * n, 1.0 * n}; }
+};
+
+template <class From, class To>
+struct CastElements {
+  static constexpr const char* name = "cast_elements";
+  static constexpr Lanes lanes = Lanes::one;
+  const From* from;
+  To* to;
+
+  template <class Group>
+  TS_HD void operator()(Group, int64_t i) const {
+    to[i] = To(ComputeType<To>(ComputeType<From>(from[i])));
+  }
+  Cost cost(int64_t n) const { return {double(sizeof(From) + sizeof(To)) * n, 1.0 * n}; }
+};
+
+// One item = one chunk of kChunk elements; lanes walk the chunk. The chunks' sums are added by SumRow.
+template <class Scalar>
+struct SumChunk {
+  static constexpr const char* name = "sum_chunk";
+  static constexpr Lanes lanes = Lanes::block;
+  static constexpr int64_t kChunk = 16384;
+  using Real = ComputeType<Scalar>;
+  const Scalar* x;
+  Real* partial;
+  int64_t n;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t chunk) const {
+    const int64_t begin = chunk * kChunk;
+    const int64_t count = math::min(kChunk, n - begin);
+    const Real total = sum_over<Real>(group, count, [&](int64_t i) { return Real(x[begin + i]); });
+    if (group.rank() == 0) partial[chunk] = total;
+  }
+  Cost cost(int64_t) const { return {double(sizeof(Scalar)) * n, 1.0 * n}; }
+};
+
+// One item = one row; lanes walk the columns (contiguous).
+template <class Scalar>
+struct SumRow {
+  static constexpr const char* name = "sum_row";
+  static constexpr Lanes lanes = Lanes::block;
+  using Real = ComputeType<Scalar>;
+  const Scalar* x;  // [rows, n]
+  Scalar* sums;     // [rows]
+  int64_t n;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t row) const {
+    const Scalar* mine = x + row * n;
+    const Real total = sum_over<Real>(group, n, [&](int64_t i) { return Real(mine[i]); });
+    if (group.rank() == 0) sums[row] = Scalar(total);
+  }
+  Cost cost(int64_t rows) const { return {double(sizeof(Scalar)) * rows * n, 1.0 * rows * n}; }
+};
+
+}  // namespace tailseg

@@ -1,0 +1,39 @@
+#include "tensor/matmul.h"
+
+namespace tailseg {
+
+Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  TS_CHECK(a.axes() == 2 && b.axes() == 2, "matmul: expected two matrices, got ", a.shape(), " and ", b.shape());
+  Tensor out =
+      Tensor::empty(ctx, {a.size(options.transpose_a ? 1 : 0), b.size(options.transpose_b ? 0 : 1)}, a.dtype());
+  matmul_into(ctx, a, b, options, out);
+  return out;
+}
+
+void matmul_into(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options, const Tensor& out) {
+  TS_CHECK(a.axes() == 2 && b.axes() == 2, "matmul: expected two matrices, got ", a.shape(), " and ", b.shape());
+  TS_CHECK(a.dtype() == b.dtype() && a.dtype() == out.dtype(), "matmul: dtypes differ: ", name_of(a.dtype()), ", ",
+           name_of(b.dtype()), " and ", name_of(out.dtype()));
+  const int64_t k = a.size(options.transpose_a ? 0 : 1);
+  TS_CHECK(k == b.size(options.transpose_b ? 1 : 0), "matmul: inner sizes differ: ", a.shape(),
+           options.transpose_a ? "^T" : "", " times ", b.shape(), options.transpose_b ? "^T" : "");
+  check_shape("matmul: result", out, {a.size(options.transpose_a ? 1 : 0), b.size(options.transpose_b ? 0 : 1)});
+  if (options.bias) check_shape("matmul: bias", *options.bias, {out.size(1)});
+  if (out.elements() == 0) return;
+  if (k > 0) {
+    if (ctx.device().is_cuda()) return matmul_cuda(ctx, a, b, options, out);
+    if (a.dtype() == DType::float32 && matmul_onednn(ctx, a, b, options, out)) return;
+  }
+  matmul_naive(ctx, a, b, options, out);
+}
+
+#ifndef TAILSEG_CUDA
+void matmul_cuda(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options, const Tensor& out) {
+  matmul_naive(ctx, a, b, options, out);
+}
+#endif
+#ifndef TAILSEG_ONEDNN
+bool matmul_onednn(Context&, const Tensor&, const Tensor&, const MatmulOptions&, const Tensor&) { return false; }
+#endif
+
+}  // namespace tailseg

@@ -1,0 +1,123 @@
+#ifdef TAILSEG_OPENMP
+#include <omp.h>
+#endif
+
+#include "tensor/onednn_plan.h"
+#include "tensor/profiler.h"
+
+namespace tailseg::onednn {
+namespace {
+
+void convert(Context& ctx, dnnl::stream& stream, const dnnl::reorder& conversion, const dnnl::memory& from,
+             const dnnl::memory& to) {
+  const auto bytes = static_cast<double>(from.get_desc().get_size() + to.get_desc().get_size());
+  KernelScope scope(ctx, "onednn_reorder", {bytes, 0});
+  conversion.execute(stream, const_cast<dnnl::memory&>(from), const_cast<dnnl::memory&>(to));
+}
+
+}  // namespace
+
+ThreadScope::ThreadScope([[maybe_unused]] int threads) {
+#ifdef TAILSEG_OPENMP
+  before_ = omp_get_max_threads();
+  omp_set_num_threads(threads);
+#endif
+}
+
+ThreadScope::~ThreadScope() {
+#ifdef TAILSEG_OPENMP
+  omp_set_num_threads(before_);
+#endif
+}
+
+Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memory::desc& ours,
+                     const dnnl::memory::desc& library, bool is_result) {
+  Operand operand{argument, ours, library, {}, is_result};
+  if (ours == library) return operand;
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const auto& from = is_result ? library : ours;
+  const auto& to = is_result ? ours : library;
+  operand.conversion = dnnl::reorder(dnnl::reorder::primitive_desc(engine, from, engine, to, attributes));
+  return operand;
+}
+
+dnnl::primitive_attr make_attributes(bool residual, bool relu) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops steps;
+  if (residual) steps.append_sum(1.0f);
+  if (relu) steps.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  attributes.set_post_ops(steps);
+  return attributes;
+}
+
+Plans::Plans(Context&) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+
+Plan* Plans::look_up(const Key& key) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return nullptr;
+  order_.splice(order_.begin(), order_, found->second);
+  return &found->second->second;
+}
+
+Plan& Plans::insert(const Key& key, Plan plan) {
+  ++made_;
+  if (order_.size() >= kCapacity) {
+    index_.erase(order_.back().first);
+    order_.pop_back();
+  }
+  order_.emplace_front(key, std::move(plan));
+  index_[key] = order_.begin();
+  return order_.front().second;
+}
+
+void Plans::run(Context& ctx, const Plan& plan, const std::vector<void*>& pointers) {
+  checked(plan.shapes, [&] {
+    const ThreadScope threads(ctx.threads());
+    std::vector<Buffer> buffers;
+    std::unordered_map<int, dnnl::memory> arguments;
+    for (size_t i = 0; i < plan.operands.size(); ++i) {
+      const Operand& operand = plan.operands[i];
+      const dnnl::memory ours(operand.ours, engine_, pointers[i]);
+      if (!operand.conversion) {
+        arguments[operand.argument] = ours;
+        continue;
+      }
+      buffers.emplace_back(ctx, operand.library.get_size());
+      const dnnl::memory theirs(operand.library, engine_, buffers.back().data());
+      if (!operand.is_result) convert(ctx, stream_, operand.conversion, ours, theirs);
+      arguments[operand.argument] = theirs;
+    }
+    buffers.emplace_back(ctx, plan.scratchpad.get_size());
+    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, buffers.back().data());
+    {
+      KernelScope scope(ctx, plan.name, plan.cost);
+      plan.primitive.execute(stream_, arguments);
+    }
+    for (size_t i = 0; i < plan.operands.size(); ++i) {
+      const Operand& operand = plan.operands[i];
+      if (!operand.conversion || !operand.is_result) continue;
+      convert(ctx, stream_, operand.conversion, arguments[operand.argument],
+              dnnl::memory(operand.ours, engine_, pointers[i]));
+    }
+    stream_.wait();
+  });
+}
+
+void Plans::execute(const Plan& plan, std::initializer_list<void*> pointers, void* scratch) const {
+  checked(plan.shapes, [&] {
+    dnnl::stream stream(engine_);
+    std::unordered_map<int, dnnl::memory> arguments;
+    const Operand* operand = plan.operands.data();
+    for (void* pointer : pointers) {
+      arguments[operand->argument] = dnnl::memory(operand->library, engine_, pointer);
+      ++operand;
+    }
+    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, scratch);
+    plan.primitive.execute(stream, arguments);
+    stream.wait();
+  });
+}
+
+}  // namespace tailseg::onednn

@@ -1,0 +1,197 @@
+// Top-k with k <= kMostSelected by radix selection: one block finds, 11 bits at a time, the k-th largest of its keys,
+// gathers those not below it and sorts them in shared memory. Long rows are cut into chunks whose winners meet in a
+// second round. No key equals another (the place is part of it), so the result does not depend on who came first.
+#include "tensor/launch.h"
+#include "tensor/select_cuda.h"
+#include "tensor/sort_order.h"
+
+namespace tailseg {
+namespace {
+
+constexpr int kThreads = 1024;
+constexpr int kBins = 2048;          // two for each thread
+constexpr int64_t kLongRow = 65536;  // above that a row is worth more than one block
+constexpr int64_t kChunk = 32768;
+
+struct SelectRow {
+  const float* keys;          // [rows, n]
+  const int32_t* counts;      // [rows] or null
+  const int32_t* candidates;  // [rows, n] second round: the keys' columns, -1 for none; null in the first
+  float* values;              // [rows, chunks, k]
+  int32_t* indices;           // [rows, chunks, k]
+  int64_t n, k, chunk, chunks;
+};
+
+// Keys of one chunk with their place: larger is earlier, no two are equal, 0 is none.
+struct ChunkKeys {
+  const float* keys;
+  const int32_t* candidates;
+  int64_t size;  // keys to look at
+
+  __device__ uint64_t operator[](int64_t i) const {
+    if (candidates && candidates[i] < 0) return 0;
+    return static_cast<uint64_t>(ordered_bits<uint32_t>(keys[i])) << 32 |
+           static_cast<uint32_t>(~static_cast<uint32_t>(i));
+  }
+};
+
+// Counts into a bin. Scores often agree in their upper bits: the lanes that agree with the first of them count at once.
+__device__ void count_digit(int* bins, int digit, bool wanted) {
+  const unsigned mask = __ballot_sync(0xffffffffu, wanted);
+  if (mask == 0) return;
+  const int first = __ffs(static_cast<int>(mask)) - 1;
+  const int leader = __shfl_sync(0xffffffffu, digit, first);
+  const unsigned alike = __ballot_sync(0xffffffffu, wanted && digit == leader);
+  if (!wanted) return;
+  if (digit != leader)
+    atomicAdd(&bins[digit], 1);
+  else if ((threadIdx.x & 31) == static_cast<unsigned>(first))
+    atomicAdd(&bins[digit], __popc(alike));
+}
+
+struct Found {
+  int digit;  // the bin in which the wanted rank lies
+  int above;  // keys in larger bins
+  int count;  // keys in this bin
+  int total;
+};
+
+// Which bin holds the `rank`-th largest key (from 1)? Ranks beyond the total are cut to it. Each thread owns two bins,
+// from the largest down; their sums are scanned across the block.
+__device__ Found find_bin(const int* bins, int rank, int* warp_sums, Found* found) {
+  const int lane = threadIdx.x & 31, warp = threadIdx.x / 32;
+  const int high = kBins - 1 - 2 * static_cast<int>(threadIdx.x);
+  const int mine = bins[high] + bins[high - 1];
+  int sum = mine;
+  for (int step = 1; step < 32; step *= 2) {
+    const int other = __shfl_up_sync(0xffffffffu, sum, step);
+    if (lane >= step) sum += other;
+  }
+  if (lane == 31) warp_sums[warp] = sum;
+  if (threadIdx.x == 0) *found = {0, 0, 0, 0};
+  __syncthreads();
+  int before = 0, total = 0;
+  for (int i = 0; i < kThreads / 32; ++i) {
+    if (i < warp) before += warp_sums[i];
+    total += warp_sums[i];
+  }
+  const int above = before + sum - mine;
+  rank = rank < total ? rank : total;
+  if (above < rank && rank <= above + mine) {
+    const bool in_high = rank <= above + bins[high];
+    *found = {in_high ? high : high - 1, in_high ? above : above + bins[high], in_high ? bins[high] : bins[high - 1],
+              total};
+  }
+  __syncthreads();
+  return *found;
+}
+
+// The smallest of the `wanted` largest keys, or a prefix of it that no other key shares. `wanted` is cut to the number
+// of keys.
+__device__ uint64_t select_threshold(const ChunkKeys& keys, int& wanted, int* bins, int* warp_sums, Found* found) {
+  constexpr int kShift[] = {53, 42, 32, 21, 10, 0}, kWidth[] = {11, 11, 10, 11, 11, 10};
+  uint64_t prefix = 0, mask = 0;
+  int rank = wanted;
+  for (int pass = 0; pass < 6; ++pass) {
+    const int shift = kShift[pass];
+    const uint64_t digits = (uint64_t{1} << kWidth[pass]) - 1;
+    for (int i = threadIdx.x; i < kBins; i += kThreads) bins[i] = 0;
+    __syncthreads();
+    for (int64_t base = 0; base < keys.size; base += kThreads) {  // every lane takes part in every vote
+      const int64_t i = base + threadIdx.x;
+      const uint64_t key = i < keys.size ? keys[i] : 0;
+      count_digit(bins, static_cast<int>(key >> shift & digits), key != 0 && (key & mask) == prefix);
+    }
+    __syncthreads();
+    const Found bin = find_bin(bins, rank, warp_sums, found);
+    if (pass == 0) rank = wanted = min(wanted, bin.total);
+    if (wanted == 0) return ~uint64_t{0};
+    rank -= bin.above;
+    prefix |= static_cast<uint64_t>(bin.digit) << shift;
+    mask |= digits << shift;
+    if (bin.count == rank) break;
+  }
+  return prefix;
+}
+
+// Largest first. `size` is a power of two.
+__device__ void bitonic_sort(uint64_t* keys, int size) {
+  for (int run = 2; run <= size; run *= 2) {
+    for (int step = run / 2; step > 0; step /= 2) {
+      __syncthreads();
+      for (int i = threadIdx.x; i < size; i += kThreads) {
+        const int partner = i ^ step;
+        if (partner < i) continue;
+        const bool falling = (i & run) == 0;
+        const uint64_t a = keys[i], b = keys[partner];
+        if (falling ? a < b : a > b) {
+          keys[i] = b;
+          keys[partner] = a;
+        }
+      }
+    }
+  }
+  __syncthreads();
+}
+
+__global__ void __launch_bounds__(kThreads) select_rows(const SelectRow a) {
+  __shared__ int bins[kBins];
+  __shared__ int warp_sums[kThreads / 32];
+  __shared__ Found found;
+  __shared__ int gathered;
+  __shared__ uint64_t best[kMostSelected];
+  const int64_t row = blockIdx.x / a.chunks, chunk = blockIdx.x % a.chunks, first = chunk * a.chunk;
+  int64_t count = a.counts ? min(max(static_cast<int64_t>(a.counts[row]), int64_t{0}), a.n) : a.n;
+  count = max(min(count - first, a.chunk), int64_t{0});
+  const int64_t offset = row * a.n + first;
+  const ChunkKeys keys{a.keys + offset, a.candidates ? a.candidates + offset : nullptr, count};
+
+  int wanted = static_cast<int>(a.k);
+  const uint64_t threshold = select_threshold(keys, wanted, bins, warp_sums, &found);
+  if (threadIdx.x == 0) gathered = 0;
+  __syncthreads();
+  for (int64_t i = threadIdx.x; i < count && wanted > 0; i += kThreads) {
+    const uint64_t key = keys[i];
+    if (key != 0 && key >= threshold) best[atomicAdd(&gathered, 1)] = key;  // in any order: sorted next
+  }
+  __syncthreads();
+  int size = 2;
+  while (size < wanted) size *= 2;
+  for (int i = wanted + static_cast<int>(threadIdx.x); i < size; i += kThreads) best[i] = 0;
+  bitonic_sort(best, size);
+
+  for (int64_t i = threadIdx.x; i < a.k; i += kThreads) {
+    const int64_t slot = static_cast<int64_t>(blockIdx.x) * a.k + i;
+    if (i < wanted) {
+      const int64_t place = static_cast<uint32_t>(~static_cast<uint32_t>(best[i]));
+      a.values[slot] = keys.keys[place];
+      a.indices[slot] = keys.candidates ? keys.candidates[place] : static_cast<int32_t>(first + place);
+    } else {
+      a.values[slot] = -INFINITY;
+      a.indices[slot] = -1;
+    }
+  }
+}
+
+void select(Context& ctx, int64_t rows, const SelectRow& a) {
+  const double keys = double(rows) * double(a.n);
+  launch_kernel(ctx, "topk_select", {4 * keys + 8.0 * double(rows * a.chunks * a.k), keys}, rows * a.chunks, kThreads,
+                select_rows, a);
+}
+
+}  // namespace
+
+void topk_by_selection(Context& ctx, const Tensor& keys, const int32_t* counts, const RankedRows& out) {
+  const int64_t rows = keys.size(0), n = keys.size(1), k = out.values.size(1);
+  SelectRow all{keys.data<float>(), counts, nullptr, out.values.data<float>(), out.indices.data<int32_t>(), n, k, n, 1};
+  if (n <= kLongRow) return select(ctx, rows, all);
+  const int64_t chunks = (n + kChunk - 1) / kChunk;
+  const Tensor values = Tensor::empty(ctx, {rows, chunks * k});
+  const Tensor indices = Tensor::empty(ctx, {rows, chunks * k}, DType::int32);
+  select(ctx, rows, {all.keys, counts, nullptr, values.data<float>(), indices.data<int32_t>(), n, k, kChunk, chunks});
+  select(
+      ctx, rows,
+      {values.data<float>(), nullptr, indices.data<int32_t>(), all.values, all.indices, chunks * k, k, chunks * k, 1});
+}
+
+}  // namespace tailseg

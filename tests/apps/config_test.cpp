@@ -1,0 +1,178 @@
+// Configuration files: values, inheritance, overrides, presets, and the messages for what is wrong.
+#include "apps/config/config.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "apps/config/presets.h"
+#include "tensor/error.h"
+
+using namespace tailseg;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "tailseg_config_XXXXXX").string();
+    path = ::mkdtemp(pattern.data());
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string put(const std::string& name, const std::string& text) const {
+    fs::create_directories((path / name).parent_path());
+    std::ofstream(path / name) << text;
+    return (path / name).string();
+  }
+};
+
+std::string problem(const std::string& path, const std::vector<std::string>& overrides = {}) {
+  try {
+    load_config(path, overrides);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Folder, "a file, its bases in other folders, and overrides, the later winning") {
+  put("shared/grand.toml", "[solver]\nbase_lr = 1\nmomentum = 0.5\ngamma = 0.3\n");
+  put("shared/base.toml", "base = 'grand.toml'\n[solver]\nbase_lr = 2e-1\n[data]\nscales = [64, 96]\n");
+  const std::string file =
+      put("run.toml", "base = 'shared/base.toml'\nmodel.backbone = 'resnet18'\n[solver]\nmomentum = 0.6\n");
+  const Config config =
+      load_config(file, {"solver.ims_per_batch=8", "model.norm=batch", "data.scales=[32]", "output=runs/2024-05-01",
+                         "train.seed=7", "data.root=12", "solver.base_lr=0.1"});
+  CHECK(config.solver.gamma == 0.3);
+  CHECK(config.solver.momentum == 0.6);
+  CHECK(config.solver.base_lr == 0.1);
+  CHECK(config.learning_rate() == Approx(0.05));
+  CHECK(config.model.backbone == "resnet18");
+  CHECK(config.model.norm == "batch");
+  CHECK(config.data.scales == std::vector<int64_t>{32});
+  CHECK(config.output == "runs/2024-05-01");
+  CHECK(config.data.root == "12");
+  CHECK(config.train.seed == 7);
+}
+
+TEST_CASE_METHOD(Folder, "the resolved configuration gives the same configuration again") {
+  const std::string file =
+      put("run.toml",
+          "preset = 'torchvision'\noutput = \"a \\\"b\\\"\\\\c\\n\"\n[solver]\nbase_lr = 3\n"
+          "adam_eps = 1e-300\nmomentum = 0.30000000000000004\n[model.anchors]\nsizes=[1,2,3,4.5,5]\n");
+  const Config config = load_config(file);
+  for (const bool comments : {false, true}) {
+    const std::string text = config_toml(config, comments);
+    const Config again = load_config(put("resolved.toml", text));
+    CHECK(config_toml(again, comments) == text);
+    CHECK(again.solver.momentum == 0.30000000000000004);
+    CHECK(again.output == "a \"b\"\\c\n");
+  }
+  CHECK_THAT(config_toml(config, false),
+             Catch::Contains("\n[solver]\noptimizer = \"sgd\"\nims_per_batch = 16\nbase_lr = 3.0\n"));
+}
+
+TEST_CASE("presets: METHODS 5's columns; the default is mmdet's") {
+  Config plain;
+  Config preset = load_config("", {"preset=mmdet"});
+  CHECK(config_toml(plain) == config_toml(preset));
+  const Config torchvision = load_config("", {"preset=torchvision", "solver.max_iters=10"});
+  CHECK(torchvision.model.background == "first");
+  CHECK(torchvision.model.anchors.rounded);
+  CHECK(torchvision.model.rpn.post_nms_topk_train == 2000);
+  CHECK(torchvision.model.rpn.smooth_l1_beta == 1.0 / 9.0);
+  CHECK(torchvision.model.roi.pooler_sampling == 2);
+  CHECK_FALSE(torchvision.model.roi.pooler_aligned);
+  CHECK(torchvision.test.mask_paste == "padded");
+  CHECK(torchvision.data.scales == std::vector<int64_t>{800});
+  const Config detectron2 = load_config("", {"preset=detectron2"});
+  CHECK(detectron2.model.stride_in_1x1);
+  CHECK(detectron2.model.rpn.loss_normalizer == "batch_size");
+  CHECK(detectron2.model.mask_head.targets == "polygon");
+  CHECK(detectron2.solver.steps == std::vector<int64_t>{60000, 80000});
+  CHECK_THAT(problem("", {"preset=darknet"}), Catch::Contains("mmdet, torchvision, detectron2"));
+}
+
+TEST_CASE_METHOD(Folder, "the preset that is named last lies under everything, wherever it stands") {
+  put("base.toml", "preset = 'detectron2'\n[model.rpn]\nnms_threshold = 0.6\n[model.roi]\npooler_sampling = 4\n");
+  const std::string file = put("run.toml", "base = 'base.toml'\npreset = 'torchvision'\n");
+  const Config config = load_config(file);
+  CHECK(config.preset == "torchvision");
+  CHECK(config.model.background == "first");
+  CHECK(config.model.rpn.nms_threshold == 0.6);
+  CHECK(config.model.roi.pooler_sampling == 4);
+}
+
+TEST_CASE_METHOD(Folder, "what is wrong is named with file, line, expectation and the nearest setting") {
+  struct Case {
+    std::string text, expected;
+  };
+  const std::vector<Case> cases = {
+      {"[solver]\n\nbas_lr = 1\n", "run.toml:3: unknown setting 'solver.bas_lr'; did you mean 'solver.base_lr'?"},
+      {"base_lr = 1\n", "run.toml:1: unknown setting 'base_lr'; did you mean 'solver.base_lr'?"},
+      {"[model]\nnms_threshold = 1\n", "threshold'?"},
+      {"model = 3\n", "run.toml:1: unknown setting 'model'"},
+      {"[solver]\nbase_lr = 'fast'\n", "run.toml:2: 'solver.base_lr' expects a number, but the text \"fast\" came"},
+      {"[solver]\nims_per_batch = 1.5\n", "expects an integer, but the number 1.5 came"},
+      {"[solver]\nscale_lr = 1\n", "expects true or false, but the integer 1 came"},
+      {"[data]\nscales = 640\n", "expects a list of integers, but the integer 640 came"},
+      {"[data]\nscales = [640, 'x']\n", "expects a list of integers"},
+      {"[data]\nscales = []\n", "data.scales is empty"},
+      {"[data]\npixel_mean = [1, 2]\n", "has 2 values, expected 3"},
+      {"[data]\npixel_std = [1, 0, 1]\n", "expected more than 0"},
+      {"[data]\nflip_prob = 1.5\n", "run.toml:2: 'data.flip_prob' is 1.5, expected a value from 0 to 1"},
+      {"[train]\nlog_every = 0\n", "is 0, expected a value from 1"},
+      {"[solver]\nbase_lr = nan\n", "not finite"},
+      {"[model]\nnorm = 'group'\n", "is \"group\", expected one of frozen, batch"},
+      {"[model]\nnorm = 1979-05-27\n", "run.toml:2: 'model.norm' is a date"},
+      {"[solver]\nbase_lr = 1\nbase_lr = 2\n", "run.toml:3"},
+      {"[solver\n", "run.toml:1"},
+      {"base = 3\n", "run.toml:1: 'base' expects"},
+      {"base = 'none.toml'\n", "run.toml:1: the configuration file"},
+      {"base = 'run.toml'\n", "leads back to itself"},
+      {"base = './x/../run.toml'\n", "leads back to itself"},
+      {"[solver]\nstep_epochs = [8, 8]\n", "solver.step_epochs must rise"},
+      {"[solver]\nepochs = 0\n", "both 0"},
+      {"[data]\nmax_size = 700\n", "above data.max_size"},
+  };
+  fs::create_directory(path / "x");
+  for (const Case& c : cases) {
+    CAPTURE(c.text);
+    CHECK_THAT(problem(put("run.toml", c.text)), Catch::Contains(c.expected));
+  }
+  put("b.toml", "base = 'a.toml'\n");
+  CHECK_THAT(problem(put("a.toml", "base = 'b.toml'\n")), Catch::Contains("b.toml:1") && Catch::Contains("itself"));
+  CHECK_THAT(problem((path / "absent.toml").string()), Catch::Contains("absent.toml cannot be read"));
+  CHECK_THAT(problem(path.string()), Catch::Contains("cannot be read"));
+  CHECK_THAT(problem("", {"solver.base_lr"}), Catch::Contains("expected key=value"));
+  CHECK_THAT(problem("", {"solver.lr=1"}), Catch::Contains("--set solver.lr=1: unknown setting"));
+  CHECK_THAT(problem("", {"solver.base_lr=fast"}),
+             Catch::Contains("--set solver.base_lr=fast: 'solver.base_lr' expects"));
+  CHECK_THAT(problem("", {"solver.base_lr=1\nx=2"}), Catch::Contains("expects a number"));
+}
+
+TEST_CASE("every setting stands in the table of apps/configs/README.md, and nothing else does") {
+  std::ifstream file(TAILSEG_SOURCE_DIR "/apps/configs/README.md");
+  std::vector<std::string> documented;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| `")) documented.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  Config config;
+  std::vector<std::string> keys;
+  const ConfigSchema schema = config_schema(config);
+  for (const ConfigField& field : schema.fields()) keys.push_back(field.key());
+  CHECK(documented == keys);
+}
+
+TEST_CASE("edit distance") {
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance("flaw", "lawn") == 2);
+  CHECK(edit_distance("same", "same") == 0);
+}

@@ -1,0 +1,158 @@
+// The libraries' convolutions against the plain body in float64, for every class of shape that a detector uses.
+#include "tensor/conv.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "tensor/profiler.h"
+
+using namespace tailseg;
+
+namespace {
+
+struct Case {
+  const char* name;
+  int64_t n, h, w, c, k, window, stride, padding, dilation;
+};
+
+const std::vector<Case> kCases = {
+    {"3x3", 1, 12, 20, 16, 32, 3, 1, 1, 1},
+    {"3x3, sizes that no tile divides", 2, 13, 7, 32, 16, 3, 1, 1, 1},
+    {"3x3, channels that no vector divides", 1, 9, 11, 5, 7, 3, 1, 1, 1},
+    {"3x3 on one pixel", 3, 1, 1, 16, 16, 3, 1, 1, 1},
+    {"3x3 without padding", 1, 8, 9, 16, 16, 3, 1, 0, 1},
+    {"3x3 stride 2, odd", 1, 13, 15, 16, 32, 3, 2, 1, 1},
+    {"3x3 stride 2, even", 2, 8, 10, 32, 16, 3, 2, 1, 1},
+    {"3x3 dilated", 1, 14, 11, 16, 16, 3, 1, 2, 2},
+    {"3x3 with 256 channels", 1, 20, 33, 256, 256, 3, 1, 1, 1},
+    {"mask head", 7, 14, 14, 256, 256, 3, 1, 1, 1},
+    {"1x1", 2, 10, 9, 64, 48, 1, 1, 0, 1},
+    {"1x1 stride 2, odd", 1, 11, 7, 64, 32, 1, 2, 0, 1},
+    {"1x1 stride 2, even", 1, 6, 8, 32, 64, 1, 2, 0, 1},
+    {"1x1, 3 outputs", 1, 15, 9, 256, 3, 1, 1, 0, 1},
+    {"1x1, 12 outputs", 1, 15, 9, 256, 12, 1, 1, 0, 1},
+    {"1x1, 16 outputs", 1, 25, 9, 256, 16, 1, 1, 0, 1},
+    {"1x1, 91 outputs", 3, 28, 28, 64, 91, 1, 1, 0, 1},
+    {"stem", 1, 37, 50, 3, 64, 7, 2, 3, 1},
+    {"stem with a fourth channel", 1, 32, 32, 4, 64, 7, 2, 3, 1},
+    {"2x2 stride 2", 3, 14, 14, 32, 16, 2, 2, 0, 1},
+    {"2x2 stride 2, the last row unread", 1, 7, 9, 8, 16, 2, 2, 0, 1},
+    {"5x5", 1, 11, 12, 6, 10, 5, 1, 2, 1},
+};
+
+ConvGeometry geometry_of(const Case& g) { return {g.stride, g.padding, g.dilation}; }
+
+Tensor random_tensor(Context& ctx, const Shape& shape, unsigned seed) {
+  std::mt19937 draw(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(shape.elements()));
+  for (float& value : values) value = normal(draw);
+  return Tensor::from(ctx, shape, values);
+}
+
+Tensor in_double(Context& ctx, const Tensor& x) {
+  const std::vector<float> values = x.to_vector<float>(ctx);
+  return Tensor::from(ctx, x.shape(), std::vector<double>(values.begin(), values.end()));
+}
+
+bool may_be_winograd(const Case& g) { return g.window == 3 && g.stride == 1 && g.dilation == 1; }
+
+// The inputs are standard normal, so the partial sum after i products is about sqrt(i). Its roundings, each uniform in
+// 2^-24 sqrt(i), add up to a standard deviation of 0.41 * 2^-24 * length when the products are added one by one: 3 is
+// seven of them. Winograd's last transform weighs the products of a tile's far edge by up to b^3 = 3.4 each way, so its
+// largest errors are further from the mean error: three times as much for single elements. Over all elements the
+// relative error must be that of a float32 sum for both.
+void check_close(const Case& g, const std::vector<float>& got, const std::vector<double>& expected, int64_t length) {
+  REQUIRE(got.size() == expected.size());
+  const double a = (may_be_winograd(g) ? 9 : 3) * std::ldexp(1.0, -24) * static_cast<double>(length), r = 1e-6;
+  int64_t wrong = 0;
+  double error = 0, size = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double difference = double(got[i]) - expected[i];
+    wrong += !(std::abs(difference) <= a + r * std::abs(expected[i]));
+    error += difference * difference;
+    size += expected[i] * expected[i];
+  }
+  CHECK(wrong == 0);
+  CHECK(std::sqrt(error) <= (may_be_winograd(g) ? 2e-6 : 1e-6) * std::sqrt(size));
+}
+
+struct Data {
+  Tensor x, w, y, bias, residual;
+  Data(Context& ctx, const Case& g) {
+    const ConvGeometry geometry = geometry_of(g);
+    const Shape shape{g.n, geometry.output_size(g.h, g.window), geometry.output_size(g.w, g.window), g.k};
+    x = random_tensor(ctx, {g.n, g.h, g.w, g.c}, 1);
+    w = random_tensor(ctx, {g.k, g.window, g.window, g.c}, 2);
+    y = random_tensor(ctx, shape, 3);
+    bias = random_tensor(ctx, {g.k}, 4);
+    residual = random_tensor(ctx, shape, 5);
+  }
+};
+
+// value = relu(value + bias[channel] + residual), each part optional.
+std::vector<double> with_epilogue(Context& ctx, std::vector<double> values, const Tensor* bias, const Tensor* residual,
+                                  bool relu) {
+  const auto b = bias ? bias->to_vector<float>(ctx) : std::vector<float>();
+  const auto r = residual ? residual->to_vector<float>(ctx) : std::vector<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (bias) values[i] += double(b[i % b.size()]);
+    if (residual) values[i] += double(r[i]);
+    if (relu && values[i] < 0) values[i] = 0;
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d equals its definition, with every epilogue") {
+  Context ctx;
+  for (const Case& g : kCases) {
+    const Data data(ctx, g);
+    Tensor plain = Tensor::empty(ctx, data.y.shape(), DType::float64);
+    conv2d_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.w), geometry_of(g), {}, plain);
+    for (int epilogue = 0; epilogue < 8; ++epilogue) {
+      INFO(g.name << ", epilogue " << epilogue);
+      const Tensor* bias = epilogue & 1 ? &data.bias : nullptr;
+      const Tensor* residual = epilogue & 2 ? &data.residual : nullptr;
+      const bool relu = epilogue & 4;
+      const Tensor y = conv2d(ctx, data.x, data.w, geometry_of(g), {bias, residual, relu});
+      check_close(g, y.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, residual, relu),
+                  g.window * g.window * g.c);
+    }
+  }
+}
+
+TEST_CASE("conv2d_backward_data equals its definition, with a transposed convolution's epilogue") {
+  Context ctx;
+  for (const Case& g : kCases) {
+    const Data data(ctx, g);
+    const Tensor shift = random_tensor(ctx, {g.c}, 6);
+    Tensor plain = Tensor::empty(ctx, data.x.shape(), DType::float64);
+    conv2d_backward_data_naive(ctx, in_double(ctx, data.y), in_double(ctx, data.w), geometry_of(g), {}, plain);
+    for (int epilogue = 0; epilogue < 4; ++epilogue) {
+      INFO(g.name << ", epilogue " << epilogue);
+      const Tensor* bias = epilogue & 1 ? &shift : nullptr;
+      const bool relu = epilogue & 2;
+      const Tensor dx =
+          conv2d_backward_data(ctx, data.y, data.w, data.x.shape(), geometry_of(g), {bias, nullptr, relu});
+      check_close(g, dx.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, nullptr, relu),
+                  g.window * g.window * g.k);
+    }
+  }
+}
+
+TEST_CASE("conv2d_backward_filter equals its definition") {
+  Context ctx;
+  for (const Case& g : kCases) {
+    INFO(g.name);
+    const Data data(ctx, g);
+    Tensor expected = Tensor::empty(ctx, data.w.shape(), DType::float64);
+    conv2d_backward_filter_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.y), geometry_of(g), expected);
+    const Tensor dw = Tensor::full(ctx, data.w.shape(), NAN);
+    conv2d_backward_filter(ctx, data.x, data.y, geometry_of(g), dw);
+    check_close(g, dw.to_vector<float>(ctx), expected.to_vector<double>(ctx), data.y.elements() / g.k);
+  }
+}
