@@ -92,7 +92,7 @@ void note_problems(AnnotationSet& set, int32_t a) {
   const auto note = [&](ProblemKind kind, std::string what) {
     set.problems.push_back({kind, all.id[a], set.images.id[image], std::move(what)});
   };
-  const auto& [x, y, w, h] = all.box[a];
+  const double x = all.box[a][0], y = all.box[a][1], w = all.box[a][2], h = all.box[a][3];
   const auto box = [&] { return text("box [", x, ", ", y, ", ", w, ", ", h, "]"); };
   const int32_t width = set.images.width[image], height = set.images.height[image];
   if (!all.has_mask(a)) note(ProblemKind::kNoMask, "has no polygon and no RLE");
