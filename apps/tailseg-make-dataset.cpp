@@ -21,6 +21,7 @@ struct Options {
   DatasetConfig config;
   std::string kind = "shapes", size = "128x128", format = "jpg";
   bool natural_val = false;
+  const CLI::Option* smallest = nullptr;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -41,7 +42,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--categories", c.categories,
                  "JSON list of LVIS categories (or an annotation file): their names and counts, scaled");
   app.add_option("--objects", c.most_objects, "1 to this many objects an image")->capture_default_str();
-  app.add_option("--smallest", c.scene.smallest, "least diameter, share of the shorter side")->capture_default_str();
+  options.smallest =
+      app.add_option("--smallest", c.scene.smallest, "least diameter, share of the shorter side (glyphs: 0.25)")
+          ->capture_default_str();
   app.add_option("--largest", c.scene.largest, "largest diameter, share of the shorter side")->capture_default_str();
   app.add_option("--rotation", c.scene.most_turn, "objects turn up to so many degrees")->capture_default_str();
   app.add_option("--visible", c.scene.least_visible, "least visible share of every object")
@@ -75,6 +78,7 @@ void finish_options(Options& options) {
   c.scene.width = width;
   c.scene.height = height;
   c.kind = options.kind == "glyphs" ? Kind::kGlyphs : Kind::kShapes;
+  if (c.kind == Kind::kGlyphs && options.smallest->count() == 0) c.scene.smallest = 0.25;  // thin strokes
   if (c.kind == Kind::kGlyphs && c.font.empty()) throw UsageError("--kind glyphs needs --font FILE");
   if (c.scene.smallest <= 0 || c.scene.largest < c.scene.smallest || c.scene.largest > 1) {
     throw UsageError("--smallest and --largest must satisfy 0 < smallest <= largest <= 1");
@@ -95,9 +99,14 @@ void print_summary(const DatasetConfig& config, const DatasetSummary& summary) {
                    [](const auto& a, const auto& b) { return a.train_images > b.train_images; });
   std::cout << "train: " << config.train_images << " images, " << objects << " objects; val: " << config.val_images
             << " images, " << val_objects << " objects\n"
-            << summary.classes.size() << " classes: " << groups[2] << " frequent, " << groups[1] << " common (up to "
-            << summary.thresholds.common << " train images), " << groups[0] << " rare (up to "
-            << summary.thresholds.rare << ")\n";
+            << summary.classes.size() << " classes: " << groups[2] << " frequent, " << groups[1] << " common, "
+            << groups[0] << " rare";
+  if (summary.letters_given) {
+    std::cout << " (as the category file says)\n";
+  } else {
+    std::cout << " (common: up to " << summary.thresholds.common << " train images, rare: up to "
+              << summary.thresholds.rare << ")\n";
+  }
   const size_t shown = std::min<size_t>(sorted.size(), 40);
   std::cout << "  train images  objects  val objects  class\n";
   for (size_t i = 0; i < shown; ++i) {

@@ -47,32 +47,36 @@ double power_for_range(int64_t classes, double range, std::span<const int32_t> o
 }
 
 std::vector<int64_t> proportional_counts(std::span<const double> weights, int64_t total) {
-  const auto classes = static_cast<int64_t>(weights.size());
-  TS_CHECK(classes >= 1 && total >= classes, total, " objects cannot show ", classes,
+  const size_t classes = weights.size();
+  TS_CHECK(classes >= 1 && total >= static_cast<int64_t>(classes), total, " objects cannot show ", classes,
            " classes; ask for more images or fewer classes");
-  double sum = 0;
+  double left_weight = 0;
   for (const double weight : weights) {
     TS_CHECK(std::isfinite(weight) && weight >= 0, "the weight of a class is ", weight, ", expected >= 0");
-    sum += weight;
+    left_weight += weight;
   }
-  TS_CHECK(sum > 0, "the weights of all classes are 0");
-  std::vector<int64_t> counts(weights.size()), by_remainder(weights.size());
-  std::vector<double> remainder(weights.size());
+  TS_CHECK(left_weight > 0, "the weights of all classes are 0");
+  // From the rarest up: whoever's share of what is left is below 1 gets 1, and the rest share what then is left.
+  std::vector<size_t> ascending(classes);
+  std::iota(ascending.begin(), ascending.end(), size_t{0});
+  std::stable_sort(ascending.begin(), ascending.end(), [&](size_t a, size_t b) { return weights[a] < weights[b]; });
+  std::vector<int64_t> counts(classes, 1);
+  int64_t left = total;
+  size_t first = 0;
+  for (; first < classes && weights[ascending[first]] * static_cast<double>(left) < left_weight; ++first, --left) {
+    left_weight -= weights[ascending[first]];
+  }
+  std::vector<std::pair<double, size_t>> remainders;
   int64_t given = 0;
-  for (size_t k = 0; k < weights.size(); ++k) {
-    const double exact = weights[k] / sum * static_cast<double>(total);
-    counts[k] = std::max<int64_t>(1, static_cast<int64_t>(exact));
-    remainder[k] = exact - static_cast<double>(counts[k]);
+  for (size_t i = first; i < classes; ++i) {
+    const size_t k = ascending[i];
+    const double exact = weights[k] / left_weight * static_cast<double>(left);
+    counts[k] = static_cast<int64_t>(exact);
     given += counts[k];
-    by_remainder[k] = static_cast<int64_t>(k);
+    remainders.emplace_back(static_cast<double>(counts[k]) - exact, k);  // ascending: the largest remainder first
   }
-  std::stable_sort(by_remainder.begin(), by_remainder.end(),
-                   [&](auto a, auto b) { return remainder[a] > remainder[b]; });
-  for (size_t i = 0; given < total; ++given, i = (i + 1) % counts.size()) ++counts[by_remainder[i]];
-  while (given > total) {
-    --*std::max_element(counts.begin(), counts.end());
-    --given;
-  }
+  std::stable_sort(remainders.begin(), remainders.end());
+  for (size_t i = 0; given < left; ++given, i = (i + 1) % remainders.size()) ++counts[remainders[i].second];
   return counts;
 }
 
@@ -103,12 +107,17 @@ char frequency_letter(int64_t image_count, FrequencyThresholds thresholds) {
 FrequencyThresholds thresholds_like_lvis(std::vector<int64_t> image_counts) {
   TS_CHECK(!image_counts.empty(), "frequency thresholds need at least one class");
   std::sort(image_counts.begin(), image_counts.end());
-  const auto classes = static_cast<double>(image_counts.size());
-  const auto last_of = [&](double share) {  // the largest count among the rarest `share` of the classes
-    const auto number = static_cast<int64_t>(std::lround(classes * share));
-    return number == 0 ? int64_t{0} : image_counts[static_cast<size_t>(number - 1)];
+  const auto last_of = [&](size_t begin,
+                           double share) {  // the largest count among this share of the classes from begin on
+    const auto number = static_cast<size_t>(std::lround(static_cast<double>(image_counts.size() - begin) * share));
+    return number == 0 ? int64_t{0} : image_counts[begin + number - 1];
   };
-  return {last_of(337.0 / 1203), last_of((337.0 + 461.0) / 1203)};
+  FrequencyThresholds thresholds;
+  thresholds.rare = last_of(0, 337.0 / 1203);
+  const auto above = std::upper_bound(image_counts.begin(), image_counts.end(), thresholds.rare);  // ties are rare too
+  const auto begin = static_cast<size_t>(above - image_counts.begin());
+  thresholds.common = std::max(thresholds.rare, last_of(begin, 461.0 / (461 + 405)));
+  return thresholds;
 }
 
 }  // namespace tailseg::synthetic

@@ -20,9 +20,8 @@ std::vector<double> power_law(int64_t classes, double power);
 // objects.
 double power_for_range(int64_t classes, double range, std::span<const int32_t> objects);
 
-// Whole numbers in proportion to the weights that sum to `total`, each at least 1 (largest remainders first; what the
-// rarest receive beyond their share is taken from the commonest). Throws Error when total is below the number of
-// classes.
+// Whole numbers in proportion to the weights that sum to `total`: classes whose share is below 1 have 1, the others
+// share the rest in proportion (largest remainders rounded up). Throws Error when total is below the number of classes.
 std::vector<int64_t> proportional_counts(std::span<const double> weights, int64_t total);
 
 // Deals classes to pictures: picture i receives objects[i] entries, class k occurs counts[k] times in all, everything
@@ -38,7 +37,8 @@ struct FrequencyThresholds {
 };
 char frequency_letter(int64_t image_count, FrequencyThresholds thresholds);
 
-// Thresholds under which the groups have LVIS v1's shares of the classes: 337 rare, 461 common, 405 frequent of 1203.
+// Thresholds under which the groups have LVIS v1's shares of the classes: 337 rare, 461 common, 405 frequent of 1203
+// (ties with the last rare class are rare as well; the others are then divided 461 to 405).
 FrequencyThresholds thresholds_like_lvis(std::vector<int64_t> image_counts);
 
 }  // namespace tailseg::synthetic

@@ -234,8 +234,8 @@ std::vector<double> class_weights(const DatasetConfig& config, const ClassList& 
 }
 
 // Counts the train split, finds the letters and writes them where both files will read them.
-FrequencyThresholds fill_counts(const DatasetConfig& config, const Split& train, std::vector<LvisCategory>& categories,
-                                const std::vector<SyntheticClass>& classes) {
+void fill_counts(const DatasetConfig& config, const Split& train, const std::vector<SyntheticClass>& classes,
+                 std::vector<LvisCategory>& categories, DatasetSummary& summary) {
   for (const LvisImage& image : train.images) {
     std::vector<bool> seen(categories.size(), false);
     for (const LvisObject& object : image.objects) {
@@ -247,15 +247,17 @@ FrequencyThresholds fill_counts(const DatasetConfig& config, const Split& train,
   }
   std::vector<int64_t> image_counts;
   for (const LvisCategory& category : categories) image_counts.push_back(category.image_count);
-  FrequencyThresholds thresholds = thresholds_like_lvis(image_counts);
+  FrequencyThresholds& thresholds = summary.thresholds;
+  thresholds = thresholds_like_lvis(image_counts);
   if (config.rare_images >= 0) thresholds.rare = config.rare_images;
   if (config.common_images >= 0) thresholds.common = config.common_images;
-  const bool asked_for = config.rare_images >= 0 || config.common_images >= 0;
+  const auto has_letter = [](const SyntheticClass& c) { return c.frequency != 0; };
+  summary.letters_given =
+      config.rare_images < 0 && config.common_images < 0 && std::all_of(classes.begin(), classes.end(), has_letter);
   for (size_t k = 0; k < categories.size(); ++k) {
-    const bool given = classes[k].frequency != 0 && !asked_for;
-    categories[k].frequency = given ? classes[k].frequency : frequency_letter(categories[k].image_count, thresholds);
+    categories[k].frequency =
+        summary.letters_given ? classes[k].frequency : frequency_letter(categories[k].image_count, thresholds);
   }
-  return thresholds;
 }
 
 }  // namespace
@@ -280,7 +282,7 @@ DatasetSummary make_dataset(const DatasetConfig& config, const std::function<voi
   for (const SyntheticClass& c : list.classes) {
     categories.push_back({c.name, c.synset, c.definition, c.synonyms, 0, 0, 0});
   }
-  summary.thresholds = fill_counts(config, splits[0], categories, list.classes);
+  fill_counts(config, splits[0], list.classes, categories, summary);
   const std::vector<int32_t> place = order_by_name(list.classes);
   summary.classes.resize(categories.size());
   for (size_t k = 0; k < categories.size(); ++k) {

@@ -54,7 +54,8 @@ struct DatasetSummary {
   };
   std::vector<ClassCounts> classes;  // by category id
   FrequencyThresholds thresholds;
-  int64_t left_out = 0;  // objects that found no place
+  bool letters_given = false;  // by the category file: the thresholds were not used
+  int64_t left_out = 0;        // objects that found no place
 };
 
 // `progress` is called now and then from the calling thread with the number of pictures done and to do. Throws Error

@@ -33,24 +33,42 @@ Surface draw_surface(const ClassLook& look, RandomStream& random) {
   return surface;
 }
 
-// How deep each pixel lies within the covered part, in pixels, up to `deepest`: a two-pass city-block distance. The
-// slope of this hill near the border is the bevel that light falls on.
-std::vector<float> depth_within(const Coverage& cover, float deepest) {
-  std::vector<float> depth(cover.inside.size());
-  const int64_t w = cover.width, h = cover.height;
-  const auto at = [&](int64_t x, int64_t y) { return x < 0 || y < 0 || x >= w || y >= h ? 0.0f : depth[y * w + x]; };
-  for (int64_t y = 0; y < h; ++y) {
-    for (int64_t x = 0; x < w; ++x) {
-      depth[y * w + x] = std::min({deepest, at(x - 1, y) + 1, at(x, y - 1) + 1}) * cover.inside[y * w + x];
+// How deep each pixel lies within the covered part, in pixels, up to `deepest`: a two-pass chamfer distance (steps of 1
+// and sqrt 2). The slope of this hill near the border is the bevel that light falls on.
+class Depth {
+ public:
+  Depth(const Coverage& cover, float deepest)
+      : width_(cover.width), height_(cover.height), values_(cover.inside.size()) {
+    constexpr float kDiagonal = 1.41421356f;
+    for (int64_t y = 0; y < height_; ++y) {
+      for (int64_t x = 0; x < width_; ++x) {
+        const float near = std::min(at(x - 1, y), at(x, y - 1)) + 1;
+        const float across = std::min(at(x - 1, y - 1), at(x + 1, y - 1)) + kDiagonal;
+        values_[y * width_ + x] = std::min({deepest, near, across}) * cover.inside[y * width_ + x];
+      }
+    }
+    for (int64_t y = height_ - 1; y >= 0; --y) {
+      for (int64_t x = width_ - 1; x >= 0; --x) {
+        const float near = std::min(at(x + 1, y), at(x, y + 1)) + 1;
+        const float across = std::min(at(x + 1, y + 1), at(x - 1, y + 1)) + kDiagonal;
+        values_[y * width_ + x] = std::min({values_[y * width_ + x], near, across});
+      }
     }
   }
-  for (int64_t y = h - 1; y >= 0; --y) {
-    for (int64_t x = w - 1; x >= 0; --x) {
-      depth[y * w + x] = std::min({depth[y * w + x], at(x + 1, y) + 1, at(x, y + 1) + 1});
-    }
+
+  Point slope(int64_t x, int64_t y) const {  // Sobel's, per pixel; points inwards, away from the border
+    const auto column = [&](int64_t c) { return at(c, y - 1) + 2 * at(c, y) + at(c, y + 1); };
+    const auto row = [&](int64_t r) { return at(x - 1, r) + 2 * at(x, r) + at(x + 1, r); };
+    return {(column(x + 1) - column(x - 1)) / 8.0, (row(y + 1) - row(y - 1)) / 8.0};
   }
-  return depth;
-}
+
+ private:
+  float at(int64_t x, int64_t y) const {
+    return x < 0 || y < 0 || x >= width_ || y >= height_ ? 0.0f : values_[y * width_ + x];
+  }
+  int64_t width_, height_;
+  std::vector<float> values_;
+};
 
 class Painter {
  public:
@@ -118,11 +136,7 @@ void Painter::paint_shadow(const Coverage& cover, double size) {
 
 void Painter::paint_object(const Coverage& cover, const Pose& pose, const Surface& surface) {
   const auto deepest = static_cast<float>(std::max(2.0, pose.scale * 0.16));
-  const std::vector<float> depth = depth_within(cover, deepest);
-  const auto depth_at = [&](int64_t x, int64_t y) {
-    const bool within = x >= 0 && y >= 0 && x < cover.width && y < cover.height;
-    return within ? depth[y * cover.width + x] : 0.0f;
-  };
+  const Depth depth(cover, deepest);
   for (int64_t row = 0; row < cover.height; ++row) {
     for (int64_t column = 0; column < cover.width; ++column) {
       const float inside = cover.inside[row * cover.width + column];
@@ -131,10 +145,8 @@ void Painter::paint_object(const Coverage& cover, const Pose& pose, const Surfac
       const Point p = pose.to_outline({static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5});
       Colour colour =
           mix(surface.first, surface.second, texture_share(surface.texture, p.x, p.y, surface.phase, 1 / pose.scale));
-      // Light on the bevel: the depth's slope points inwards, away from the border.
-      const float slope_x = depth_at(column + 1, row) - depth_at(column - 1, row);
-      const float slope_y = depth_at(column, row + 1) - depth_at(column, row - 1);
-      const auto facing = static_cast<float>(-(slope_x * light_.x + slope_y * light_.y)) * 0.5f;
+      const Point slope = depth.slope(column, row);
+      const auto facing = static_cast<float>(-(slope.x * light_.x + slope.y * light_.y));
       const float shade = 1.0f + 0.24f * facing;
       colour = {colour.r * shade, colour.g * shade, colour.b * shade};
       Colour& pixel = canvas_[y * config_.width + x];

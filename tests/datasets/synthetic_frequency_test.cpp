@@ -39,6 +39,7 @@ TEST_CASE("counts are proportional, sum to the total and spare no class") {
   CHECK(proportional_counts(std::vector<double>{3, 1}, 8) == std::vector<int64_t>{6, 2});
   CHECK(proportional_counts(std::vector<double>{1, 1, 1}, 5) == std::vector<int64_t>{2, 2, 1});
   CHECK(proportional_counts(std::vector<double>{1000, 1, 1, 0}, 10) == std::vector<int64_t>{7, 1, 1, 1});
+  CHECK(proportional_counts(std::vector<double>{60, 30, 10, 0.1, 0.1}, 22) == std::vector<int64_t>{12, 6, 2, 1, 1});
   CHECK(proportional_counts(std::vector<double>{5, 5, 5}, 3) == std::vector<int64_t>{1, 1, 1});
   CHECK_THROWS_AS(proportional_counts(std::vector<double>{1, 1, 1}, 2), Error);
   CHECK_THROWS_AS(proportional_counts(std::vector<double>{0, 0}, 5), Error);
@@ -76,4 +77,6 @@ TEST_CASE("frequency letters change after the thresholds, and LVIS's shares are 
     ++groups[letter == 'r' ? 0 : letter == 'c' ? 1 : 2];
   }
   CHECK((groups[0] == 337 && groups[1] == 461 && groups[2] == 405));
+  const FrequencyThresholds tied = thresholds_like_lvis({1, 1, 1, 1, 1, 1, 2, 3, 4, 5});  // by hand: 2 of 4 are common
+  CHECK((tied.rare == 1 && tied.common == 3));
 }
