@@ -3,6 +3,7 @@
 // as it is. The choice is a function of the shapes alone, so that two runs do the same arithmetic.
 #include "tensor/conv.h"
 #include "tensor/conv_naive_body.h"
+#include "tensor/onednn_disjoint.h"
 #include "tensor/onednn_plan.h"
 #include "tensor/onednn_winograd.h"
 #include "tensor/parallel.h"
@@ -60,18 +61,15 @@ struct Layer {
   }
 };
 
-Plan start_plan(const char* name, const char* call, const ConvSizes& g, bool residual) {
+Cost cost_of(const ConvSizes& g, bool residual) {
   const double inputs = double(g.n * g.h * g.w * g.c), filters = double(g.k * g.r * g.s * g.c);
   const double outputs = double(g.n * g.p * g.q * g.k);
-  Plan plan;
-  plan.name = name;
-  plan.shapes = describe(call, g);
-  plan.cost = {4.0 * (inputs + filters + outputs * (residual ? 2 : 1)), 2 * g.products()};
-  return plan;
+  return {4.0 * (inputs + filters + outputs * (residual ? 2 : 1)), 2 * g.products()};
 }
 
 Plan plan_forward(const dnnl::engine& engine, const ConvSizes& g, bool bias, bool residual, bool relu) {
-  Plan plan = start_plan("conv_forward_direct", "conv2d", g, residual);
+  Plan plan;
+  plan.shapes = describe("conv2d", g);
   onednn::checked(plan.shapes, [&] {
     const Layer layer(g);
     const auto primitive = layer.forward(engine, bias, residual, relu);
@@ -86,7 +84,8 @@ Plan plan_forward(const dnnl::engine& engine, const ConvSizes& g, bool bias, boo
 }
 
 Plan plan_backward_data(const dnnl::engine& engine, const ConvSizes& g) {
-  Plan plan = start_plan("conv_backward_data_direct", "conv2d_backward_data", g, false);
+  Plan plan;
+  plan.shapes = describe("conv2d_backward_data", g);
   onednn::checked(plan.shapes, [&] {
     const Layer layer(g);
     const dnnl::convolution_backward_data::primitive_desc primitive(
@@ -103,7 +102,8 @@ Plan plan_backward_data(const dnnl::engine& engine, const ConvSizes& g) {
 }
 
 Plan plan_backward_filter(const dnnl::engine& engine, const ConvSizes& g) {
-  Plan plan = start_plan("conv_backward_filter_direct", "conv2d_backward_filter", g, false);
+  Plan plan;
+  plan.shapes = describe("conv2d_backward_filter", g);
   onednn::checked(plan.shapes, [&] {
     const Layer layer(g);
     const dnnl::convolution_backward_weights::primitive_desc primitive(
@@ -125,7 +125,6 @@ void add_bias(Context& ctx, const Tensor& x, const Tensor* bias, bool relu) {
   const int64_t channels = x.size(3);
   float* values = x.data<float>();
   const float* shift = bias ? bias->data<float>() : nullptr;
-  KernelScope scope(ctx, "conv_bias_relu", {2.0 * double(x.bytes()), double(x.elements())});
   parallel_ranges(ctx.threads(), x.elements() / channels, [=](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* line = values + row * channels;
@@ -144,10 +143,15 @@ bool conv2d_onednn(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeo
   const ConvSizes g = sizes_of(x, w, y, geometry);
   const bool bias = epilogue.bias, residual = epilogue.residual, relu = epilogue.relu;
   Plans& plans = ctx.state<Plans>();
-  if (winograd::pays(g)) {
+  if (disjoint::serves(g)) {
+    disjoint::forward(ctx, plans, g, x, w, epilogue, y);
+    return true;
+  }
+  if (winograd::pays(g, winograd::Direction::forward)) {
     winograd::forward(ctx, plans, g, x, w, epilogue, y);
     return true;
   }
+  KernelScope scope(ctx, "conv_forward_direct", cost_of(g, epilogue.residual));
   const onednn::ThreadScope threads(ctx.threads());
   const Plan& plan = plans.find(key_of(kForward, g, bias, residual, relu), [&](const dnnl::engine& engine) {
     return plan_forward(engine, g, bias, residual, relu);
@@ -164,10 +168,15 @@ bool conv2d_backward_data_onednn(Context& ctx, const Tensor& dy, const Tensor& w
   const ConvSizes g = sizes_of(dx, w, dy, geometry);
   if (g.n * g.p * g.q * g.k == 0) return false;
   Plans& plans = ctx.state<Plans>();
-  if (winograd::pays(g)) {
+  if (disjoint::serves(g)) {
+    disjoint::backward_data(ctx, plans, g, dy, w, epilogue, dx);
+    return true;
+  }
+  if (winograd::pays(g, winograd::Direction::backward_data)) {
     winograd::backward_data(ctx, plans, g, dy, w, epilogue, dx);
     return true;
   }
+  KernelScope scope(ctx, "conv_backward_data_direct", cost_of(g, false));
   const onednn::ThreadScope threads(ctx.threads());
   const Plan& plan = plans.find(key_of(kBackwardData, g, false, false, false),
                                 [&](const dnnl::engine& engine) { return plan_backward_data(engine, g); });
@@ -180,10 +189,15 @@ bool conv2d_backward_filter_onednn(Context& ctx, const Tensor& x, const Tensor& 
                                    const Tensor& dw) {
   const ConvSizes g = sizes_of(x, dw, dy, geometry);
   Plans& plans = ctx.state<Plans>();
-  if (winograd::pays(g)) {
+  if (disjoint::serves(g)) {
+    disjoint::backward_filter(ctx, plans, g, x, dy, dw);
+    return true;
+  }
+  if (winograd::pays(g, winograd::Direction::backward_filter)) {
     winograd::backward_filter(ctx, plans, g, x, dy, dw);
     return true;
   }
+  KernelScope scope(ctx, "conv_backward_filter_direct", cost_of(g, false));
   const onednn::ThreadScope threads(ctx.threads());
   const Plan& plan = plans.find(key_of(kBackwardFilter, g, false, false, false),
                                 [&](const dnnl::engine& engine) { return plan_backward_filter(engine, g); });

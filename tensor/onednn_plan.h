@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/cost.h"
 #include "tensor/tensor.h"
 
 namespace tailseg::onednn {
@@ -65,12 +64,10 @@ struct Operand {
 };
 
 struct Plan {
-  const char* name = "";  // the profiler's row
-  std::string shapes;     // for messages
+  std::string shapes;  // for messages
   dnnl::primitive primitive;
   std::vector<Operand> operands;
   dnnl::memory::desc scratchpad;
-  Cost cost;
 };
 
 // The plans of one context, least recently used out first: with images of many sizes their number would grow without

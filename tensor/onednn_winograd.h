@@ -15,8 +15,10 @@
 
 namespace tailseg::winograd {
 
+enum class Direction { forward, backward_data, backward_filter };
+
 // True where these functions serve the layer and are faster than the direct algorithm.
-bool pays(const ConvSizes& g);
+bool pays(const ConvSizes& g, Direction direction);
 
 // y = relu(conv + bias + residual), as conv2d.
 void forward(Context& ctx, onednn::Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,

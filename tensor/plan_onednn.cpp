@@ -3,20 +3,8 @@
 #endif
 
 #include "tensor/onednn_plan.h"
-#include "tensor/profiler.h"
 
 namespace tailseg::onednn {
-namespace {
-
-void convert(Context& ctx, dnnl::stream& stream, const dnnl::reorder& conversion, const dnnl::memory& from,
-             const dnnl::memory& to) {
-  const auto bytes = static_cast<double>(from.get_desc().get_size() + to.get_desc().get_size());
-  KernelScope scope(ctx, "onednn_reorder", {bytes, 0});
-  conversion.execute(stream, const_cast<dnnl::memory&>(from), const_cast<dnnl::memory&>(to));
-}
-
-}  // namespace
-
 ThreadScope::ThreadScope([[maybe_unused]] int threads) {
 #ifdef TAILSEG_OPENMP
   before_ = omp_get_max_threads();
@@ -86,20 +74,19 @@ void Plans::run(Context& ctx, const Plan& plan, const std::vector<void*>& pointe
       }
       buffers.emplace_back(ctx, operand.library.get_size());
       const dnnl::memory theirs(operand.library, engine_, buffers.back().data());
-      if (!operand.is_result) convert(ctx, stream_, operand.conversion, ours, theirs);
+      if (!operand.is_result) {
+        operand.conversion.execute(stream_, {{DNNL_ARG_FROM, ours}, {DNNL_ARG_TO, theirs}});
+      }
       arguments[operand.argument] = theirs;
     }
     buffers.emplace_back(ctx, plan.scratchpad.get_size());
     arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, buffers.back().data());
-    {
-      KernelScope scope(ctx, plan.name, plan.cost);
-      plan.primitive.execute(stream_, arguments);
-    }
+    plan.primitive.execute(stream_, arguments);
     for (size_t i = 0; i < plan.operands.size(); ++i) {
       const Operand& operand = plan.operands[i];
       if (!operand.conversion || !operand.is_result) continue;
-      convert(ctx, stream_, operand.conversion, arguments[operand.argument],
-              dnnl::memory(operand.ours, engine_, pointers[i]));
+      const dnnl::memory ours(operand.ours, engine_, pointers[i]);
+      operand.conversion.execute(stream_, {{DNNL_ARG_FROM, arguments[operand.argument]}, {DNNL_ARG_TO, ours}});
     }
     stream_.wait();
   });

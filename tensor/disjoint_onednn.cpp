@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/onednn_disjoint.h"
+#include "tensor/onednn_matmul.h"
+#include "tensor/parallel.h"
+#include "tensor/profiler.h"
+
+namespace tailseg::disjoint {
+namespace {
+
+using onednn::Buffer;
+using onednn::Plans;
+using onednn::Product;
+
+bool is_plain(const ConvSizes& g) { return g.stride == 1; }  // the patches are x itself
+
+// Output pixels at a time, so that a block's patches or outputs are still in the last cache when they are read again.
+int64_t block_rows(int64_t columns) { return std::max<int64_t>(64, (int64_t{4} << 20) / (4 * columns)); }
+
+Cost cost_of(const ConvSizes& g, bool residual) {
+  const double outputs = double(g.n * g.p * g.q * g.k);
+  const double read = double(g.n * g.p * g.q * g.r * g.s * g.c);
+  return {4 * (read + double(g.k * g.r * g.s * g.c) + outputs * (residual ? 2 : 1)), 2 * g.products()};
+}
+
+// Where output pixel `row` reads window line r: a run of s * c numbers.
+int64_t run_offset(const ConvSizes& g, int64_t row, int64_t r) {
+  const int64_t q = row % g.q, p = row / g.q % g.p, n = row / (g.q * g.p);
+  return ((n * g.h + p * g.stride + r) * g.w + q * g.stride) * g.c;
+}
+
+// Patches [rows, R S C] of the output pixels [begin, end).
+void gather(Context& ctx, const ConvSizes& g, const float* x, int64_t begin, int64_t end, float* patches) {
+  const int64_t run = g.s * g.c;
+  parallel_ranges(ctx.threads(), end - begin, [=](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) {
+      for (int64_t r = 0; r < g.r; ++r) {
+        std::memcpy(patches + (row * g.r + r) * run, x + run_offset(g, begin + row, r), sizeof(float) * run);
+      }
+    }
+  });
+}
+
+// The way back, with a transposed convolution's epilogue.
+void scatter(Context& ctx, const ConvSizes& g, const float* patches, int64_t begin, int64_t end,
+             const ConvEpilogue& epilogue, float* dx) {
+  const float* bias = epilogue.bias ? epilogue.bias->data<float>() : nullptr;
+  const bool relu = epilogue.relu;
+  parallel_ranges(ctx.threads(), end - begin, [=](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) {
+      for (int64_t r = 0; r < g.r; ++r) {
+        for (int64_t s = 0; s < g.s; ++s) {
+          const float* source = patches + ((row * g.r + r) * g.s + s) * g.c;
+          float* target = dx + run_offset(g, begin + row, r) + s * g.c;
+          for (int64_t c = 0; c < g.c; ++c) {
+            const float value = bias ? source[c] + bias[c] : source[c];
+            target[c] = relu && value < 0.0f ? 0.0f : value;
+          }
+        }
+      }
+    }
+  });
+}
+
+// What no window reads has the gradient 0, plus the epilogue.
+void fill_unread(Context& ctx, const ConvSizes& g, const ConvEpilogue& epilogue, const Tensor& dx) {
+  if (g.r == g.stride && g.s == g.stride && g.p * g.stride == g.h && g.q * g.stride == g.w) return;
+  const float* bias = epilogue.bias ? epilogue.bias->data<float>() : nullptr;
+  const bool relu = epilogue.relu;
+  float* to = dx.data<float>();
+  parallel_ranges(ctx.threads(), g.n * g.h * g.w, [=](int64_t from, int64_t end) {
+    for (int64_t pixel = from; pixel < end; ++pixel) {
+      for (int64_t c = 0; c < g.c; ++c) {
+        const float value = bias ? bias[c] : 0.0f;
+        to[pixel * g.c + c] = relu && value < 0.0f ? 0.0f : value;
+      }
+    }
+  });
+}
+
+void copy(Context& ctx, const float* from, int64_t count, float* to) {
+  parallel_ranges(ctx.threads(), count, [=](int64_t begin, int64_t end) {
+    std::memcpy(to + begin, from + begin, sizeof(float) * static_cast<size_t>(end - begin));
+  });
+}
+
+}  // namespace
+
+void forward(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,
+             const ConvEpilogue& epilogue, const Tensor& y) {
+  KernelScope scope(ctx, "conv_forward_matmul", cost_of(g, epilogue.residual));
+  const int64_t rows = g.n * g.p * g.q, inner = g.r * g.s * g.c;
+  // One block where nothing but the product touches the memory.
+  const bool plain = is_plain(g);
+  const int64_t block = plain && !epilogue.residual ? rows : std::min(rows, block_rows(plain ? g.k : inner));
+  const Buffer patches(ctx, plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    const int64_t end = std::min(rows, begin + block);
+    const float* from = x.data<float>() + begin * inner;
+    float* to = y.data<float>() + begin * g.k;
+    if (!plain) {
+      gather(ctx, g, x.data<float>(), begin, end, patches.floats());
+      from = patches.floats();
+    }
+    if (epilogue.residual) copy(ctx, epilogue.residual->data<float>() + begin * g.k, (end - begin) * g.k, to);
+    const Product product{.m = end - begin,
+                          .n = g.k,
+                          .k = inner,
+                          .transpose_b = true,
+                          .bias = epilogue.bias != nullptr,
+                          .add = epilogue.residual != nullptr,
+                          .relu = epilogue.relu};
+    onednn::multiply(ctx, plans, product, from, w.data<float>(), epilogue.bias ? epilogue.bias->data<float>() : nullptr,
+                     to);
+  }
+}
+
+void backward_data(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& dy, const Tensor& w,
+                   const ConvEpilogue& epilogue, const Tensor& dx) {
+  KernelScope scope(ctx, "conv_backward_data_matmul", cost_of(g, false));
+  const int64_t rows = g.n * g.p * g.q, inner = g.r * g.s * g.c;
+  if (is_plain(g)) {
+    const Product product{.m = rows, .n = inner, .k = g.k, .bias = epilogue.bias != nullptr, .relu = epilogue.relu};
+    return onednn::multiply(ctx, plans, product, dy.data<float>(), w.data<float>(),
+                            epilogue.bias ? epilogue.bias->data<float>() : nullptr, dx.data<float>());
+  }
+  const int64_t block = std::min(rows, block_rows(inner));
+  const Buffer patches(ctx, sizeof(float) * static_cast<size_t>(block * inner));
+  fill_unread(ctx, g, epilogue, dx);
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    const int64_t end = std::min(rows, begin + block);
+    onednn::multiply(ctx, plans, {.m = end - begin, .n = inner, .k = g.k}, dy.data<float>() + begin * g.k,
+                     w.data<float>(), nullptr, patches.floats());
+    scatter(ctx, g, patches.floats(), begin, end, epilogue, dx.data<float>());
+  }
+}
+
+void backward_filter(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& dy,
+                     const Tensor& dw) {
+  KernelScope scope(ctx, "conv_backward_filter_matmul", cost_of(g, false));
+  const int64_t rows = g.n * g.p * g.q, inner = g.r * g.s * g.c;
+  const bool plain = is_plain(g);
+  const int64_t block = plain ? rows : std::min(rows, block_rows(inner));
+  const Buffer patches(ctx, plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    const int64_t end = std::min(rows, begin + block);
+    if (!plain) gather(ctx, g, x.data<float>(), begin, end, patches.floats());
+    const Product product{.m = g.k, .n = inner, .k = end - begin, .transpose_a = true, .add = begin > 0};
+    onednn::multiply(ctx, plans, product, dy.data<float>() + begin * g.k, plain ? x.data<float>() : patches.floats(),
+                     nullptr, dw.data<float>());
+  }
+}
+
+}  // namespace tailseg::disjoint
