@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "apps/run/settings.h"
+#include "apps/config/model_options.h"
 #include "nn/safetensors.h"
 
 namespace tailseg {

@@ -1,7 +1,7 @@
 #include "apps/run/found_objects.h"
 
+#include "apps/config/model_options.h"
 #include "apps/run/device_batch.h"
-#include "apps/run/settings.h"
 #include "detection/mask_paste.h"
 
 namespace tailseg {
@@ -40,10 +40,8 @@ std::vector<FoundObject> objects_of(Context& ctx, const Prediction& prediction, 
   const int64_t count = set.count.to_vector<int32_t>(ctx)[static_cast<size_t>(n)];
   const Tensor boxes = set.boxes.slice(n, n + 1).reshape({capacity, 4}).slice(0, count);
   const Tensor probabilities = prediction.masks.slice(n * capacity, n * capacity + count);
-  const PastedMasks pasted =
-      paste_masks(ctx, probabilities, boxes, photo.height, photo.width,
-                  config.test.mask_paste == "padded" ? MaskPasteRule::torchvision : MaskPasteRule::bilinear,
-                  config.test.mask_threshold);
+  const PastedMasks pasted = paste_masks(ctx, probabilities, boxes, photo.height, photo.width, mask_paste_rule(config),
+                                         config.test.mask_threshold);
   const std::vector<float> corners = boxes.to_vector<float>(ctx);
   const std::vector<float> scores = set.scores.slice(n, n + 1).to_vector<float>(ctx);
   const std::vector<int32_t> labels = set.labels.slice(n, n + 1).to_vector<int32_t>(ctx);
@@ -70,7 +68,7 @@ std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model
 }
 
 std::vector<FoundObject> find_objects(Context& ctx, MaskRcnn& model, const Image& photo, const Config& config) {
-  const InputConfig input = input_options(config, false);
+  const InputConfig input = test_input(config);
   Batch batch;
   batch.images.resize(1);
   Placement& placement = batch.images[0].placement;

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "apps/run/settings.h"
+#include "apps/config/model_options.h"
 #include "datasets/loader.h"
 
 namespace tailseg {
@@ -12,13 +12,10 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
   Detections results;
   std::vector<int32_t> order(static_cast<size_t>(split.set.images.size()));
   std::iota(order.begin(), order.end(), 0);
-  LoaderConfig loading{.root = split.images,
-                       .batch_size = 1,
-                       .workers = static_cast<int>(config.data.workers),
-                       .augment = false,
-                       .targets = false,
-                       .epochs = 1};
-  Loader loader(split.set, input_options(config, false), loading, sequential_order(order));
+  LoaderConfig loading = loader_config(config, split.images, false);
+  loading.batch_size = 1;
+  loading.targets = false;
+  Loader loader(split.set, test_input(config), loading, sequential_order(order));
   Batch batch;
   int64_t done = 0;
   while (loader.next(batch)) {

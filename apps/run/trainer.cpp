@@ -7,11 +7,12 @@
 #include <iostream>
 #include <memory>
 
+#include "apps/config/model_options.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/data_source.h"
 #include "apps/run/device_batch.h"
+#include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
-#include "apps/run/settings.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/metrics_file.h"
 #include "apps/run_files/run_log.h"
@@ -50,8 +51,8 @@ struct TrainingData {
 };
 
 TrainingData open_training(const Config& config, const TrainOptions& options) {
-  TrainingData data{open_split(config, SplitName::train), input_options(config, options.overfit == 0), {}, {}};
-  const Convention rule = data.input.target_rule;
+  TrainingData data{open_split(config, SplitName::train), train_input(config), {}, {}};
+  const Convention rule = target_convention(config);
   std::vector<int32_t> images = trainable_images(data.split.set, rule);
   TS_CHECK(!images.empty(), data.split.set.path, ": no image has an annotation to train on (",
            split_summary(data.split.set), "). Do the categories match?");
@@ -68,13 +69,8 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
   data.order = config.data.aspect_grouping ? aspect_grouped_order(data.split.set.images, images, batch, seed)
                                            : random_order(images, batch, seed);
   data.batches_in_epoch = (static_cast<int64_t>(data.order(0).size()) + batch - 1) / batch;
-  data.loading = {.root = data.split.images,
-                  .batch_size = batch,
-                  .workers = static_cast<int>(config.data.workers),
-                  .seed = seed,
-                  .augment = options.overfit == 0,
-                  .targets = true,
-                  .masks = mask_form(config)};
+  data.loading = loader_config(config, data.split.images, true);
+  data.loading.augment = options.overfit == 0;
   return data;
 }
 
@@ -91,8 +87,8 @@ class Trainer {
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
         model_(store_, model_options(config, classes_.size())),
         optimizer_((store_.consolidate(), store_), optimizer_options(config)),
-        schedule_(schedule_options(config, data_.batches_in_epoch)),
-        steps_(total_steps(config, data_.batches_in_epoch)) {}
+        schedule_(learning_rate_schedule(config, data_.batches_in_epoch)),
+        steps_(total_iterations(config, data_.batches_in_epoch)) {}
 
   TrainEnd run();
 
