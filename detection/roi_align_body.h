@@ -2,6 +2,7 @@
 // Features and gradients are [N, H, W, C], results [R, P, P, C]; lanes walk the channels (contiguous).
 #pragma once
 
+#include "detection/channel_run.h"
 #include "detection/roi_taps_body.h"
 
 namespace tailseg {
@@ -13,19 +14,6 @@ struct RoiFeature {
   int64_t first_row;   // rows of all images and of the levels before this one
   int64_t first_item;  // items (row x tile) before this level
 };
-
-// On the CPU one lane takes a run of channels at a time, so that sums stay in registers or in the nearest cache.
-template <class Group, int64_t kRun>
-constexpr int64_t kChannelRun = Group::kSolo ? kRun : 1;
-
-template <int64_t kRun, class Real, class Scalar>
-TS_HD inline void add_scaled(Real* sums, Real weight, const Scalar* x, int64_t count) {
-  if (count == kRun) {
-    for (int64_t v = 0; v < kRun; ++v) sums[v] += weight * Real(x[v]);
-  } else {
-    for (int64_t v = 0; v < count; ++v) sums[v] += weight * Real(x[v]);
-  }
-}
 
 // One item = one row of bins of one RoI.
 template <class Scalar>

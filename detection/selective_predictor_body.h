@@ -3,7 +3,7 @@
 //   y[r, p, j] = b[k J + j] + sum over f of  w[k J + j, f] * x[r, p, f]      with k the class of RoI r.
 #pragma once
 
-#include "tensor/body.h"
+#include "detection/channel_run.h"
 
 namespace tailseg {
 
@@ -76,11 +76,11 @@ struct SelectiveBackward {
   TS_HD void operator()(Group group, int64_t item) const {
     const int64_t roi = item / shape.tiles, begin = item % shape.tiles * shape.tile;
     const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.class_of(labels[roi]);
-    constexpr int64_t kRun = Group::kSolo ? 128 : 1;
+    constexpr int64_t kRun = kChannelRun<Group, 128>;
     for (int64_t f = group.rank() * kRun; f < shape.features; f += group.size() * kRun) {
       const int64_t count = math::min(kRun, shape.features - f);
       if (dx && k < 0) clear(dx + (roi * shape.positions + begin) * shape.features + f, end - begin, count);
-      if (dx && k >= 0) input_gradient(roi, begin, end, k, f, count);
+      if (dx && k >= 0) input_gradient<kRun>(roi, begin, end, k, f, count);
       if (dw_tiles && k >= 0) filter_gradient<kRun>(item, roi, begin, end, f, count);
     }
     if (db_tiles && k >= 0) {
@@ -103,17 +103,16 @@ struct SelectiveBackward {
       for (int64_t v = 0; v < count; ++v) to[p * shape.features + v] = Scalar(Real(0));
     }
   }
+  template <int64_t kRun>
   TS_HD void input_gradient(int64_t roi, int64_t begin, int64_t end, int64_t k, int64_t f, int64_t count) const {
     for (int64_t p = begin; p < end; ++p) {
       const Scalar* seed = dy + (roi * shape.positions + p) * shape.outputs;
-      Scalar* to = dx + (roi * shape.positions + p) * shape.features + f;
-      for (int64_t v = 0; v < count; ++v) {
-        Real total = Real(0);
-        for (int64_t j = 0; j < shape.outputs; ++j) {
-          total += Real(seed[j]) * Real(w[(k * shape.outputs + j) * shape.features + f + v]);
-        }
-        to[v] = Scalar(total);
+      Real sums[kRun] = {};
+      for (int64_t j = 0; j < shape.outputs; ++j) {
+        add_scaled<kRun>(sums, Real(seed[j]), w + (k * shape.outputs + j) * shape.features + f, count);
       }
+      Scalar* to = dx + (roi * shape.positions + p) * shape.features + f;
+      for (int64_t v = 0; v < count; ++v) to[v] = Scalar(sums[v]);
     }
   }
   template <int64_t kRun>
@@ -121,9 +120,8 @@ struct SelectiveBackward {
     for (int64_t j = 0; j < shape.outputs; ++j) {
       Real sums[kRun] = {};
       for (int64_t p = begin; p < end; ++p) {
-        const Real seed = Real(dy[(roi * shape.positions + p) * shape.outputs + j]);
-        const Scalar* row = x + (roi * shape.positions + p) * shape.features + f;
-        for (int64_t v = 0; v < count; ++v) sums[v] += seed * Real(row[v]);
+        add_scaled<kRun>(sums, Real(dy[(roi * shape.positions + p) * shape.outputs + j]),
+                         x + (roi * shape.positions + p) * shape.features + f, count);
       }
       Real* to = dw_tiles + (item * shape.outputs + j) * shape.features + f;
       for (int64_t v = 0; v < count; ++v) to[v] = sums[v];
@@ -150,7 +148,7 @@ struct SelectiveFilterGradient {
     const int64_t first = -max_over<int64_t>(group, shape.rois, -shape.rois, [&](int64_t roi) {
       return shape.class_of(labels[roi]) == k ? -roi : -shape.rois;
     });
-    constexpr int64_t kRun = Group::kSolo ? 128 : 1;
+    constexpr int64_t kRun = kChannelRun<Group, 128>;
     for (int64_t j = 0; dw && j < shape.outputs; ++j) {
       for (int64_t f = group.rank() * kRun; f < shape.features; f += group.size() * kRun) {
         add_filters<kRun>(k, j, first, f, math::min(kRun, shape.features - f));
