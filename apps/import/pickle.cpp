@@ -154,7 +154,8 @@ bool PickleMachine::container(unsigned char op) {
     }
     case kAppends:
     case kAddItems:
-      add_items(pop_to_mark(), false);
+    case kSetItems:
+      add_items(pop_to_mark(), op == kSetItems);
       return true;
     case kSetItem: {
       const PickleValue* value = pop();
@@ -162,9 +163,6 @@ bool PickleMachine::container(unsigned char op) {
       add_items({key, value}, true);
       return true;
     }
-    case kSetItems:
-      add_items(pop_to_mark(), true);
-      return true;
     default:
       return false;
   }
