@@ -148,11 +148,11 @@ void print_figures(const TypeFigures& type, std::ostream& out) {
   out << "copypaste: Task: " << type.type << "\ncopypaste: " << names << "\ncopypaste: " << values << "\n";
 }
 
-void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log) {
+void evaluate_detections(const AnnotationSet& set, const Detections& detections, const EvaluateResultsOptions& options,
+                         std::ostream& out, std::ostream& log) {
   if (options.bins.size() != 3 || !std::is_sorted(options.bins.begin(), options.bins.end())) {
     throw UsageError("--bins takes three ascending numbers");
   }
-  const AnnotationSet set = read_annotations(options.annotations);
   const std::string protocol = options.protocol.empty() ? (set.lvis ? "lvis" : "coco") : options.protocol;
   EvaluationOptions evaluation;
   evaluation.protocol = protocol == "lvis" ? Protocol::kLvis : Protocol::kCoco;
@@ -162,14 +162,8 @@ void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, 
   if (!options.train_annotations.empty()) {
     evaluation.train_instances = count_instances(set, options.train_annotations);
   }
-  const bool proposals = options.type == "proposals";
-  const bool filter = evaluation.protocol == Protocol::kLvis && !proposals;
-  const FederatedLabels federated = filter ? FederatedLabels(set) : FederatedLabels(AnnotationSet{});
-  const Detections detections = read_results(options.results, set, filter ? &federated : nullptr);
-  note_oddities(set, detections, log);
-
   std::vector<TypeFigures> types;
-  if (proposals) {
+  if (options.type == "proposals") {
     ProposalRecallOptions recall;
     recall.skip_images_without_proposals = options.skip_images_without_proposals;
     types.push_back({"proposals", proposal_recall(set, detections, recall), {}});
@@ -189,6 +183,16 @@ void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, 
     }
   }
   if (!options.output.empty()) log << "written: " << write_metrics(options.output, json) << "\n";
+}
+
+void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log) {
+  const AnnotationSet set = read_annotations(options.annotations);
+  const bool lvis = options.protocol.empty() ? set.lvis : options.protocol == "lvis";
+  const bool filter = lvis && options.type != "proposals";
+  const FederatedLabels federated = filter ? FederatedLabels(set) : FederatedLabels(AnnotationSet{});
+  const Detections detections = read_results(options.results, set, filter ? &federated : nullptr);
+  note_oddities(set, detections, log);
+  evaluate_detections(set, detections, options, out, log);
 }
 
 }  // namespace tailseg

@@ -4,13 +4,23 @@
 
 #include "apps/command_line.h"
 #include "apps/evaluate_results.h"
+#include "apps/run/evaluate_checkpoint.h"
 
 int main(int argc, char** argv) {
-  CLI::App app("COCO and LVIS evaluation of a results file, equal to pycocotools and lvis-api.", "tailseg-evaluate");
+  CLI::App app(
+      "COCO and LVIS evaluation, equal to pycocotools and lvis-api: of a results file, or of a checkpoint and photos.",
+      "tailseg-evaluate");
   tailseg::EvaluateResultsOptions options;
-  app.add_option("--annotations", options.annotations, "COCO, LVIS v0.5 or LVIS v1 annotation file")->required();
-  app.add_option("--results", options.results, "results JSON: a list of {image_id, category_id, bbox, score, ...}")
-      ->required();
+  tailseg::EvaluateCheckpointOptions model;
+  app.add_option("--annotations", options.annotations, "COCO, LVIS v0.5 or LVIS v1 annotation file");
+  app.add_option("--results", options.results, "results JSON: a list of {image_id, category_id, bbox, score, ...}");
+  app.add_option("--checkpoint", model.checkpoint, "of tailseg-train, in place of --results");
+  app.add_option("--data-root", model.data_root, "with --checkpoint: where its data are (default: where they were)");
+  app.add_option("--images", model.images, "with --checkpoint and --annotations: folder of the photos");
+  app.add_option("--set", model.settings, "with --checkpoint: override a setting")->expected(1)->take_all();
+  app.add_option("--device", model.device, "with --checkpoint: auto, cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--pictures", model.pictures, "with --checkpoint: draw so many photos into pictures.png");
   app.add_option("--protocol", options.protocol, "coco or lvis (default: what the annotation file is)")
       ->check(CLI::IsMember({"coco", "lvis"}));
   app.add_option("--type", options.type, "bbox, segm or proposals (default: bbox and segm, as the results have them)")
@@ -27,6 +37,20 @@ int main(int argc, char** argv) {
   app.add_flag("--skip-images-without-proposals", options.skip_images_without_proposals,
                "proposals: detectron2's denominator instead of mmdetection's");
   app.add_option("--threads", options.threads, "0: as many as the machine has")->check(CLI::NonNegativeNumber);
-  app.footer("Example:\n  tailseg-evaluate --annotations lvis_v1_val.json --results results.json --output evaluation");
-  return tailseg::run_program(app, argc, argv, [&] { tailseg::evaluate_results(options, std::cout, std::cerr); });
+  app.footer(
+      "Examples:\n  tailseg-evaluate --annotations lvis_v1_val.json --results results.json --output evaluation\n"
+      "  tailseg-evaluate --checkpoint runs/demo/train/checkpoints/iter_0002000.safetensors --output evaluation");
+  return tailseg::run_program(app, argc, argv, [&] {
+    if (model.checkpoint.empty() == options.results.empty()) {
+      throw tailseg::UsageError("give either --results (with --annotations) or --checkpoint");
+    }
+    if (model.checkpoint.empty() && options.annotations.empty()) {
+      throw tailseg::UsageError("--results needs --annotations");
+    }
+    model.annotations = options.annotations;
+    if (model.checkpoint.empty())
+      tailseg::evaluate_results(options, std::cout, std::cerr);
+    else
+      tailseg::evaluate_checkpoint(model, options, std::cout, std::cerr);
+  });
 }

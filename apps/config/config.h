@@ -90,6 +90,7 @@ struct ModelConfig {
 struct DataConfig {
   std::string root = ".", format = "auto";
   std::string train_annotations, train_images, val_annotations, val_images;
+  std::vector<int64_t> val_image_ids;
   std::vector<int64_t> scales{640, 672, 704, 736, 768, 800};
   int64_t max_size = 1333, test_scale = 800, test_max_size = 1333;
   std::string resize = "opencv", size_rule = "mmdet", box_rule = "mmdet", target_rule = "mmdet";

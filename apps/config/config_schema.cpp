@@ -99,6 +99,8 @@ void add_data(ConfigSchema& s, DataConfig& d) {
   s.add("data.train_images", &d.train_images, "folder");
   s.add("data.val_annotations", &d.val_annotations, "");
   s.add("data.val_images", &d.val_images, "folder");
+  s.add("data.val_image_ids", &d.val_image_ids,
+        "hold these images of train_annotations out and validate on them; val_annotations is then not read");
   s.add("data.scales", &d.scales, "short side in training, one drawn per image").range(1, 1e5);
   s.add("data.max_size", &d.max_size, "long side in training, at most").range(1, 1e5);
   s.add("data.test_scale", &d.test_scale, "short side in evaluation").range(1, 1e5);

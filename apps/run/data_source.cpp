@@ -1,16 +1,18 @@
 #include "apps/run/data_source.h"
 
+#include <algorithm>
 #include <filesystem>
 
+#include "datasets/annotations_subset.h"
 #include "tensor/error.h"
 
 namespace tailseg {
 
 namespace fs = std::filesystem;
 
-Split open_split(const Config& config, SplitName name) {
-  const DataConfig& d = config.data;
-  const bool train = name == SplitName::train;
+namespace {
+
+Split open_file(const DataConfig& d, bool train) {
   const fs::path root = d.root;
   fs::path annotations = root / (train ? d.train_annotations : d.val_annotations);
   fs::path images = root / (train ? d.train_images : d.val_images);
@@ -24,7 +26,30 @@ Split open_split(const Config& config, SplitName name) {
              train ? "train" : "val", "_annotations (", annotations.string(), ") nor ", made.string(),
              " is there. Set data.root to the folder that holds the data");
   }
-  Split split{read_annotations(annotations.string()), images.string()};
+  return {read_annotations(annotations.string()), images.string()};
+}
+
+// The images of data.val_image_ids, or all the others.
+AnnotationSet part_of(const AnnotationSet& set, const std::vector<int64_t>& held_out, bool train) {
+  std::vector<int32_t> wanted;
+  for (const int64_t id : held_out) {
+    TS_CHECK(set.image_index(id) >= 0, set.path, " has no image ", id, ", which data.val_image_ids names");
+  }
+  for (int32_t i = 0; i < set.images.size(); ++i) {
+    const int64_t id = set.images.id[static_cast<size_t>(i)];
+    const bool held = std::find(held_out.begin(), held_out.end(), id) != held_out.end();
+    if (held != train) wanted.push_back(i);
+  }
+  return subset_of_images(set, wanted);
+}
+
+}  // namespace
+
+Split open_split(const Config& config, SplitName name) {
+  const DataConfig& d = config.data;
+  const bool train = name == SplitName::train, divided = !d.val_image_ids.empty();
+  Split split = open_file(d, train || divided);
+  if (divided) split.set = part_of(split.set, d.val_image_ids, train);
   TS_CHECK(split.set.class_count() > 0, split.set.path, " has no categories");
   if (d.format != "auto") {
     TS_CHECK(split.set.lvis == (d.format == "lvis"), split.set.path, " is in ", split.set.lvis ? "LVIS" : "COCO",

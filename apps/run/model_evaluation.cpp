@@ -3,13 +3,17 @@
 #include <numeric>
 
 #include "apps/config/model_options.h"
+#include "apps/run/device_batch.h"
 #include "datasets/loader.h"
 
 namespace tailseg {
 
-Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const std::function<void(int64_t, int64_t)>& progress) {
-  Detections results;
+namespace {
+
+// Calls see(batch) for every photo of the split, one at a time, in the file's order.
+template <class See>
+void for_each_photo(const Config& config, const Split& split, const std::function<void(int64_t, int64_t)>& progress,
+                    See&& see) {
   std::vector<int32_t> order(static_cast<size_t>(split.set.images.size()));
   std::iota(order.begin(), order.end(), 0);
   LoaderConfig loading = loader_config(config, split.images, false);
@@ -19,11 +23,38 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
   Batch batch;
   int64_t done = 0;
   while (loader.next(batch)) {
-    const auto objects = find_objects(ctx, model, batch, config);
-    for (size_t n = 0; n < objects.size(); ++n) add_results(objects[n], batch.images[n].index, results);
+    see(batch);
     done += batch.count();
     if (progress) progress(done, static_cast<int64_t>(order.size()));
   }
+}
+
+}  // namespace
+
+Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
+                        const std::function<void(int64_t, int64_t)>& progress) {
+  Detections results;
+  for_each_photo(config, split, progress, [&](const Batch& batch) {
+    add_results(find_objects(ctx, model, batch, config)[0], batch.images[0].index, results);
+  });
+  return results;
+}
+
+Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
+                         const std::function<void(int64_t, int64_t)>& progress) {
+  Detections results;
+  for_each_photo(config, split, progress, [&](const Batch& batch) {
+    const BoxSet proposals = trimmed(ctx, model.propose(ctx, device_images(ctx, batch, config.data.size_divisor)));
+    const Placement& placement = batch.images[0].placement;
+    const std::vector<float> boxes = proposals.boxes.to_vector<float>(ctx);
+    const std::vector<float> scores = proposals.scores.to_vector<float>(ctx);
+    const auto count = static_cast<size_t>(proposals.count.to_vector<int32_t>(ctx)[0]);
+    for (size_t i = 0; i < count; ++i) {
+      const double x1 = boxes[i * 4] / placement.scale_x(), y1 = boxes[i * 4 + 1] / placement.scale_y();
+      const Box box{x1, y1, boxes[i * 4 + 2] / placement.scale_x() - x1, boxes[i * 4 + 3] / placement.scale_y() - y1};
+      results.add(batch.images[0].index, -1, scores[i], &box, nullptr);
+    }
+  });
   return results;
 }
 

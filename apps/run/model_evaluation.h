@@ -15,6 +15,10 @@ namespace tailseg {
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
                         const std::function<void(int64_t, int64_t)>& progress = {});
 
+// The region proposal network's boxes of every image, at test settings, as results without a class.
+Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
+                         const std::function<void(int64_t, int64_t)>& progress = {});
+
 // Box and mask figures of these results. protocol: "coco", "lvis", or empty: as the annotation file is.
 // train_instances by label decide AP1..AP4 (empty: the file's instance_count).
 std::vector<TypeFigures> evaluate_split(const Split& split, const Detections& results, const std::string& protocol,

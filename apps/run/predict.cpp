@@ -129,8 +129,7 @@ void predict(const PredictOptions& options) {
     std::vector<FoundObject> objects = find_objects(ctx, *loaded.model, photo, loaded.config);
     std::erase_if(objects, [&](const FoundObject& object) { return object.score < options.score_threshold; });
     const std::string name = picture_name(path, used);
-    write_picture(fs::path(options.output) / name,
-              draw_instances(photo, picture_instances(objects, loaded.classes)));
+    write_picture(fs::path(options.output) / name, draw_instances(photo, picture_instances(objects, loaded.classes)));
     images.StartObject();
     images.Key("id");
     images.Int64(image_id);
