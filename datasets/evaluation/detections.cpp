@@ -6,6 +6,20 @@
 
 namespace tailseg {
 
+std::string_view TextStore::keep(std::string_view text) {
+  constexpr size_t kBlock = size_t{4} << 20;
+  if (text.empty()) return {};
+  if (text.size() > size_ - used_) {
+    size_ = std::max(kBlock, text.size());
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size_));
+    used_ = 0;
+  }
+  char* place = blocks_.back().get() + used_;
+  std::copy(text.begin(), text.end(), place);
+  used_ += text.size();
+  return {place, text.size()};
+}
+
 bool Detections::any_box() const { return std::find(has_box.begin(), has_box.end(), 1) != has_box.end(); }
 
 bool Detections::any_mask() const { return std::find(has_mask.begin(), has_mask.end(), 1) != has_mask.end(); }
@@ -21,16 +35,14 @@ void Detections::add(int32_t new_image, int32_t new_label, double new_score, con
   slot.push_back(keep ? static_cast<int32_t>(box.size()) : -1);
   if (!keep) return;
   box.push_back(new_box ? *new_box : Box{});
-  if (new_mask) mask.values.insert(mask.values.end(), new_mask->begin(), new_mask->end());
-  mask.end_list();
+  mask.push_back(new_mask ? texts.keep(*new_mask) : std::string_view());
 }
 
 Rle Detections::decode_mask(int64_t row, const AnnotationSet& set) const {
   const int32_t of = image[row];
   Rle rle{set.images.height[of], set.images.width[of], {}};
-  const std::span<const char> characters = mask[slot[row]];
   try {
-    rle_from_string({characters.data(), characters.size()}, rle.counts);
+    rle_from_string(mask[slot[row]], rle.counts);
     check_rle(rle);
   } catch (const Error& error) {
     fail("result ", row, " (image ", set.images.id[of], "): ", error.what());

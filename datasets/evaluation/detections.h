@@ -3,11 +3,23 @@
 //     "segmentation": {"size": [h, w], "counts": "..."}}, ...]
 #pragma once
 
+#include <memory>
+
 #include "datasets/annotations.h"
 #include "datasets/evaluation/protocol.h"
 #include "datasets/mask/iou.h"
 
 namespace tailseg {
+
+// Keeps texts, in blocks that stay where they are: growing never copies what is there.
+class TextStore {
+ public:
+  std::string_view keep(std::string_view text);
+
+ private:
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  size_t used_ = 0, size_ = 0;  // of the last block
+};
 
 // In the order in which they came. The geometry of a detection that cannot count is not kept: millions of them are
 // in categories about which LVIS knows nothing in that image.
@@ -16,9 +28,10 @@ struct Detections {
   std::vector<int32_t> label;  // -1: a category that the annotation file does not have, or none given (proposals)
   std::vector<double> score;
   std::vector<uint8_t> has_box, has_mask;
-  std::vector<int32_t> slot;     // where its geometry is, -1: not kept
-  std::vector<Box> box;          // [slot]; zeros where it has none
-  Lists<char> mask;              // [slot] RLE text; empty where it has none
+  std::vector<int32_t> slot;           // where its geometry is, -1: not kept
+  std::vector<Box> box;                // [slot]; zeros where it has none
+  std::vector<std::string_view> mask;  // [slot] RLE text, in `texts`; empty where it has none
+  TextStore texts;
   int64_t unknown_category = 0;  // how many results name a category that the annotation file does not have
 
   int64_t size() const { return static_cast<int64_t>(image.size()); }

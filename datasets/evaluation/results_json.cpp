@@ -148,7 +148,7 @@ void write_results(const std::string& path, const AnnotationSet& set, const Dete
     json.Key("score");
     json.Double(detections.score[row]);
     if (detections.has_mask[row]) {
-      const auto runs = detections.mask[slot];
+      const std::string_view runs = detections.mask[slot];
       json.Key("segmentation");
       json.StartObject();
       json.Key("size");

@@ -149,18 +149,22 @@ int64_t rle_area(RleView rle) {
 std::array<double, 4> rle_box(RleView rle) {
   const int64_t height = rle.height;
   if (height <= 0) return {0, 0, 0, 0};
-  int64_t left = INT64_MAX, top = INT64_MAX, right = -1, bottom = -1, begin = 0;
+  int64_t left = INT64_MAX, top = INT64_MAX, right = -1, bottom = -1;
+  int64_t x = 0, y = 0;  // where the run begins
   for (size_t i = 0; i < rle.counts.size(); ++i) {
-    const int64_t end = begin + rle.counts[i];
-    if (i % 2 == 1 && end > begin) {
-      const int64_t first_column = begin / height, last_column = (end - 1) / height;
-      left = std::min(left, first_column);
-      right = std::max(right, last_column);
-      const bool one_column = first_column == last_column;
-      top = std::min(top, one_column ? begin % height : 0);
-      bottom = std::max(bottom, one_column ? (end - 1) % height : height - 1);
+    const int64_t run = rle.counts[i];
+    const bool one_column = y + run <= height;
+    if (i % 2 == 1 && run > 0) {
+      left = std::min(left, x);
+      right = std::max(right, one_column ? x : x + (y + run - 1) / height);
+      top = std::min(top, one_column ? y : 0);
+      bottom = std::max(bottom, one_column ? y + run - 1 : height - 1);
     }
-    begin = end;
+    y += run;
+    if (y >= height) {  // runs are mostly shorter than a column: this spares the division
+      x += y / height;
+      y %= height;
+    }
   }
   if (right < 0) return {0, 0, 0, 0};
   return {static_cast<double>(left), static_cast<double>(top), static_cast<double>(right - left + 1),

@@ -99,7 +99,7 @@ TEST_CASE("what is written is read again") {
   REQUIRE(again.label == all.label);
   REQUIRE(again.score == all.score);
   REQUIRE(again.box == all.box);
-  REQUIRE(again.mask.values == all.mask.values);
+  REQUIRE(again.mask == all.mask);
   REQUIRE(again.has_mask == all.has_mask);
   REQUIRE_THROWS_WITH(write_results("/no/such/folder/results.json", set(), all),
                       Contains("/no/such/folder/results.json"));
