@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 
+#include "datasets/loader_plan.h"
 #include "tensor/error.h"
-#include "tensor/philox.h"
 
 namespace tailseg {
 namespace {
@@ -21,8 +21,6 @@ struct Job {
   size_t finished = 0;
 };
 
-ImageSize size_in_file(const Images& images, int32_t index) { return {images.width[index], images.height[index]}; }
-
 }  // namespace
 
 class Loader::Pipeline {
@@ -30,7 +28,7 @@ class Loader::Pipeline {
   Pipeline(const AnnotationSet& set, InputConfig input, LoaderConfig config, EpochOrder order, LoaderPosition start);
   bool next(Batch& batch);
   LoaderPosition position() const { return handed_out_; }
-  int64_t batches_in_epoch(int64_t epoch);
+  int64_t batches_in_epoch(int64_t epoch) { return planner_.batches_in_epoch(epoch); }
   int64_t skipped() const { return skipped_; }
   std::vector<std::string> in_flight() const;
 
@@ -38,22 +36,18 @@ class Loader::Pipeline {
   void work(std::stop_token stop, size_t worker);
   void enqueue();
   std::unique_ptr<Job> make_job(LoaderPosition position);
-  BatchImage plan_image(int32_t index, int64_t epoch, int64_t place);
   void fill_slot(Job& job, size_t slot, RowResizer& scratch) const;
   void load(Job& job, size_t slot, RowResizer& scratch) const;
   bool finish(Job& job, Batch& batch);
   void drop_slots(Batch& batch, const std::vector<bool>& bad) const;
-  const std::vector<int32_t>& order_of(int64_t epoch);
-  LoaderPosition after(LoaderPosition position);
   bool over(LoaderPosition position) const { return config_.epochs >= 0 && position.epoch >= config_.epochs; }
 
   const AnnotationSet& set_;
   const InputConfig input_;
   const LoaderConfig config_;
-  const EpochOrder order_;
-  std::deque<std::pair<int64_t, std::vector<int32_t>>> orders_;  // of the epochs in work, by number
-  LoaderPosition handed_out_;                                    // of the batch that next() returns next
-  LoaderPosition to_plan_;                                       // of the first batch that is not in the queue
+  BatchPlanner planner_;
+  LoaderPosition handed_out_;  // of the batch that next() returns next
+  LoaderPosition to_plan_;     // of the first batch that is not in the queue
   int64_t skipped_ = 0;
   std::vector<Batch> spare_;  // memory that came back
   RowResizer own_scratch_;    // workers = 0
@@ -68,12 +62,12 @@ class Loader::Pipeline {
 
 Loader::Pipeline::Pipeline(const AnnotationSet& set, InputConfig input, LoaderConfig config, EpochOrder order,
                            LoaderPosition start)
-    : set_(set), input_(std::move(input)), config_(std::move(config)), order_(std::move(order)) {
-  check_input_config(input_);
-  TS_CHECK(config_.batch_size >= 1 && config_.workers >= 0 && config_.ahead >= 1, "loader: batch size ",
-           config_.batch_size, ", ", config_.workers, " workers, ", config_.ahead,
-           " batches ahead; expected at least 1, 0 and 1");
-  TS_CHECK(order_, "loader: no order of photos was given");
+    : set_(set),
+      input_(std::move(input)),
+      config_(std::move(config)),
+      planner_(set_, input_, std::move(order), config_.batch_size, config_.seed, config_.augment) {
+  TS_CHECK(config_.workers >= 0 && config_.ahead >= 1, "loader: ", config_.workers, " workers, ", config_.ahead,
+           " batches ahead; expected at least 0 and 1");
   TS_CHECK(start.epoch >= 0 && start.batch >= 0 && start.batch <= batches_in_epoch(start.epoch), "loader: position ",
            start.epoch, ':', start.batch, " does not exist; epoch ", start.epoch, " has ",
            batches_in_epoch(std::max<int64_t>(start.epoch, 0)), " batches");
@@ -86,47 +80,6 @@ Loader::Pipeline::Pipeline(const AnnotationSet& set, InputConfig input, LoaderCo
   if (config_.workers > 0) enqueue();
 }
 
-const std::vector<int32_t>& Loader::Pipeline::order_of(int64_t epoch) {
-  for (const auto& [number, order] : orders_) {
-    if (number == epoch) return order;
-  }
-  orders_.emplace_back(epoch, order_(epoch));
-  if (orders_.size() > 3) orders_.pop_front();
-  const std::vector<int32_t>& order = orders_.back().second;
-  TS_CHECK(!order.empty(), "loader: epoch ", epoch, " has no photo");
-  for (const int32_t index : order) {
-    TS_CHECK(index >= 0 && index < set_.images.size(), "loader: epoch ", epoch, " asks for photo number ", index,
-             " of ", set_.images.size());
-  }
-  return order;
-}
-
-int64_t Loader::Pipeline::batches_in_epoch(int64_t epoch) {
-  const auto photos = static_cast<int64_t>(order_of(epoch).size());
-  return (photos + config_.batch_size - 1) / config_.batch_size;
-}
-
-LoaderPosition Loader::Pipeline::after(LoaderPosition position) {
-  ++position.batch;
-  return position.batch < batches_in_epoch(position.epoch) ? position : LoaderPosition{position.epoch + 1, 0};
-}
-
-BatchImage Loader::Pipeline::plan_image(int32_t index, int64_t epoch, int64_t place) {
-  BatchImage image;
-  image.index = index;
-  image.image_id = set_.images.id[index];
-  image.placement.original = size_in_file(set_.images, index);
-  int64_t short_edge = input_.short_edges.back();
-  if (config_.augment) {
-    RandomStream draws({config_.seed, random_purpose("image augmentation")}, static_cast<uint32_t>(epoch),
-                       static_cast<uint32_t>(place));
-    image.placement.flipped = draws.uniform_double() < input_.flip_probability;
-    short_edge = input_.short_edges[draws.below(static_cast<uint32_t>(input_.short_edges.size()))];
-  }
-  image.placement.resized = resized_size(image.placement.original, short_edge, input_.long_edge, input_.size_rule);
-  return image;
-}
-
 std::unique_ptr<Job> Loader::Pipeline::make_job(LoaderPosition position) {
   auto job = std::make_unique<Job>();
   if (!spare_.empty()) {
@@ -134,18 +87,7 @@ std::unique_ptr<Job> Loader::Pipeline::make_job(LoaderPosition position) {
     spare_.pop_back();
   }
   Batch& batch = job->batch;
-  batch.position = position;
-  batch.skipped.clear();
-  batch.images.clear();
-  const std::vector<int32_t>& order = order_of(position.epoch);
-  const int64_t begin = position.batch * config_.batch_size;
-  const int64_t end = std::min(begin + config_.batch_size, static_cast<int64_t>(order.size()));
-  std::vector<ImageSize> sizes;
-  for (int64_t place = begin; place < end; ++place) {
-    batch.images.push_back(plan_image(order[place], position.epoch, place));
-    sizes.push_back(batch.images.back().placement.resized);
-  }
-  batch.size = padded_size(sizes, input_);
+  planner_.plan(position, batch);
   const auto values = static_cast<size_t>(batch.count() * batch.size.height * batch.size.width * 3);
   batch.pixels.resize(config_.bytes ? 0 : values);
   batch.bytes.resize(config_.bytes ? values : 0);
@@ -158,7 +100,7 @@ void Loader::Pipeline::enqueue() {
   const auto wanted = static_cast<size_t>(config_.workers > 0 ? config_.ahead : 1);
   while (queue_.size() < wanted && !over(to_plan_)) {
     std::unique_ptr<Job> job = make_job(to_plan_);
-    to_plan_ = after(to_plan_);
+    to_plan_ = planner_.after(to_plan_);
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
     work_ready_.notify_all();
@@ -290,7 +232,7 @@ bool Loader::Pipeline::next(Batch& batch) {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
-    handed_out_ = after(handed_out_);
+    handed_out_ = planner_.after(handed_out_);
     if (config_.workers > 0) enqueue();
     if (finish(*job, batch)) return true;
   }

@@ -11,63 +11,12 @@
 #include <thread>
 
 #include "datasets/image_encode.h"
-#include "datasets/synthetic/lvis_file.h"
+#include "datasets/synthetic/split.h"
 #include "datasets/synthetic/trace.h"
 #include "tensor/error.h"
 
 namespace tailseg::synthetic {
 namespace {
-
-constexpr uint32_t kTrain = 0, kVal = 1;
-
-// One split: which classes each picture is to show, and what came of it.
-struct Split {
-  std::string name;
-  uint32_t number = kTrain;
-  int64_t first_image_id = 1;
-  std::vector<std::vector<int32_t>> wanted;  // [images] classes, back to front
-  std::vector<LvisImage> images;
-};
-
-std::vector<int32_t> draw_object_numbers(int64_t images, int64_t most, RandomKey key, uint32_t split) {
-  RandomStream random(key, split, 0);
-  std::vector<int32_t> numbers(static_cast<size_t>(images));
-  for (int32_t& n : numbers) n = 1 + static_cast<int32_t>(random.below(static_cast<uint32_t>(most)));
-  return numbers;
-}
-
-// A class of few objects must not lose one to an overfull picture: such objects are placed before all others.
-void place_rare_first(Split& split, const std::vector<int64_t>& counts) {
-  constexpr int64_t kFew = 5;
-  for (auto& classes : split.wanted) {
-    std::stable_partition(classes.begin(), classes.end(), [&](int32_t c) { return counts[c] <= kFew; });
-  }
-}
-
-Split plan_split(const DatasetConfig& config, const std::vector<double>& weights, uint32_t number, int64_t images) {
-  Split split;
-  split.number = number;
-  split.name = number == kTrain ? "train" : "val";
-  split.first_image_id = number == kTrain ? 1 : config.train_images + 1;
-  const RandomKey key{config.seed, random_purpose("synthetic objects")};
-  const std::vector<int32_t> objects = draw_object_numbers(images, config.most_objects, key, number);
-  const int64_t total = std::accumulate(objects.begin(), objects.end(), int64_t{0});
-  std::vector<double> shares = weights;
-  if (number == kVal && config.balanced_val) std::fill(shares.begin(), shares.end(), 1.0);
-  std::vector<int64_t> counts(shares.size(), 0);
-  if (number == kTrain || total >= static_cast<int64_t>(shares.size())) {
-    counts = proportional_counts(shares, total);
-  } else {  // a val split too small for every class: some, by lot
-    std::vector<int32_t> lots(shares.size());
-    std::iota(lots.begin(), lots.end(), 0);
-    shuffle(lots.data(), lots.size(), RandomStream(key, number, 1));
-    for (int64_t i = 0; i < total; ++i) counts[lots[i]] = 1;
-  }
-  split.wanted = deal(counts, objects, RandomStream(key, number, 2));
-  place_rare_first(split, counts);
-  split.images.resize(split.wanted.size());
-  return split;
-}
 
 // The polygons of one object: its visible pixels within their bounding box, traced there and moved back.
 LvisObject trace_object(const Scene& scene, int32_t object) {
@@ -219,18 +168,6 @@ void make_folders(const DatasetConfig& config) {
     std::filesystem::create_directories(path, error);
     TS_CHECK(!error, "creating folder ", path.string(), ": ", error.message());
   }
-}
-
-std::vector<double> class_weights(const DatasetConfig& config, const ClassList& list) {
-  std::vector<double> weights;
-  for (const SyntheticClass& c : list.classes) weights.push_back(c.weight);
-  if (!config.categories.empty()) return weights;
-  const auto classes = static_cast<int64_t>(list.classes.size());
-  if (config.power >= 0) return power_law(classes, config.power);
-  const RandomKey key{config.seed, random_purpose("synthetic objects")};
-  const auto objects = draw_object_numbers(config.train_images, config.most_objects, key, kTrain);
-  constexpr double kMargin = 1.1;  // chance must not narrow the range below what was asked for
-  return power_law(classes, power_for_range(classes, config.range * kMargin, objects));
 }
 
 // Counts the train split, finds the letters and writes them where both files will read them.
