@@ -28,6 +28,7 @@ Context::Context(Device device, const ContextOptions& options) : device_(device)
 }
 
 Context::~Context() {
+  if (stream_) device_calls::drain(stream_);  // running kernels may still use what the states give back
   states_.clear();
   if (stream_) device_calls::destroy_stream(stream_);
 }

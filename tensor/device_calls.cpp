@@ -20,6 +20,7 @@ namespace device_calls {
 void* create_stream(int) { fail(cuda_problem()); }
 void destroy_stream(void*) noexcept {}
 void synchronize(void*) { fail(cuda_problem()); }
+void drain(void*) noexcept {}
 void copy_to_device(void*, const void*, size_t, void*) { fail(cuda_problem()); }
 void copy_to_host(void*, const void*, size_t, void*) { fail(cuda_problem()); }
 void copy_to_host_async(void*, const void*, size_t, void*) { fail(cuda_problem()); }

@@ -11,6 +11,7 @@ namespace tailseg::device_calls {
 void* create_stream(int index);
 void destroy_stream(void* stream) noexcept;
 void synchronize(void* stream);
+void drain(void* stream) noexcept;  // waits, whatever state the card is in: for destructors
 // Pinned source: returns at once, the source must stay until the stream has passed. Other memory: returns when the
 // source may be reused, which waits for the stream (stage_to_device does not).
 void copy_to_device(void* to, const void* from, size_t bytes, void* stream);

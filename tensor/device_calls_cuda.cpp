@@ -81,10 +81,9 @@ void* create_stream(int index) {
   return stream;
 }
 
-void destroy_stream(void* stream) noexcept {
-  cudaStreamSynchronize(stream_of(stream));  // buffers of this context may be given back from now on
-  cudaStreamDestroy(stream_of(stream));
-}
+void destroy_stream(void* stream) noexcept { cudaStreamDestroy(stream_of(stream)); }
+
+void drain(void* stream) noexcept { cudaStreamSynchronize(stream_of(stream)); }
 
 void synchronize(void* stream) {
   count_wait();

@@ -89,14 +89,16 @@ struct Problem {
   }
 };
 
-std::optional<Algorithm> choose_algorithm(cublasLtHandle_t handle, const Shapes& s, Problem& problem) {
+// The first choice of the heuristics among the algorithms with this way of adding up a split inner axis.
+std::optional<Algorithm> ask_heuristics(cublasLtHandle_t handle, const Shapes& s, Problem& problem,
+                                        cublasLtReductionScheme_t reduction) {
   cublasLtMatmulPreferenceOpaque_t wishes;
   TS_CUBLAS_CHECK(cublasLtMatmulPreferenceInit(&wishes));
   const auto wish = [&wishes](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
     TS_CUBLAS_CHECK(cublasLtMatmulPreferenceSetAttribute(&wishes, attribute, &value, sizeof(value)));
   };
   wish(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
-  wish(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+  wish(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(reduction));
   wish(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<uint32_t>(s.b_alignment));
   wish(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(s.a_alignment));
   wish(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<uint32_t>(s.out_alignment));
@@ -106,10 +108,15 @@ std::optional<Algorithm> choose_algorithm(cublasLtHandle_t handle, const Shapes&
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(handle, &problem.product, &problem.first, &problem.second, &problem.out,
                                      &problem.out, &wishes, 1, &result, &found);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED || found == 0) return std::nullopt;
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) return std::nullopt;
   TS_CUBLAS_CHECK(status);
   TS_CUBLAS_CHECK(result.state);
   return Algorithm{result.algo, result.workspaceSize};
+}
+
+std::optional<Algorithm> choose_algorithm(cublasLtHandle_t handle, const Shapes& s, Problem& problem) {
+  const auto split = ask_heuristics(handle, s, problem, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+  return split ? split : ask_heuristics(handle, s, problem, CUBLASLT_REDUCTION_SCHEME_NONE);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The plan cache's key and file, the rule for engines, and, in a CUDA build, real cuDNN plans for a card that is not
-// here: golden/h200_device_properties.json describes an H200 by its published figures (cuDNN 9.8 and later plan from
+// here: golden/cuda/h200_device_properties.json describes an H200 by its published figures (cuDNN 9.8 and later plan from
 // such a description; a card's own words come from device_properties).
 #include "tensor/conv_plan.h"
 
@@ -158,7 +158,7 @@ TEST_CASE("on the CPU there are no library plans") {
 namespace {
 
 std::string h200() {
-  std::ifstream in(std::string(TAILSEG_GOLDEN_DIR) + "/h200_device_properties.json");
+  std::ifstream in(std::string(TAILSEG_GOLDEN_DIR) + "/cuda/h200_device_properties.json");
   std::stringstream json;
   json << in.rdbuf();
   return json.str();

@@ -170,12 +170,18 @@ TEST_CASE("the kernel table on a GPU has a row with a time for every launch") {
   const Tensor a = on(*gpu, {1 << 20}, 1, DType::float32);
   gpu->set_profiler(profiler.get());
   for (int i = 0; i < 3; ++i) (void)add(*gpu, a, a);
+  const Tensor square = a.reshape({1024, 1024});
+  (void)matmul(*gpu, square, square);
+  (void)conv2d(*gpu, a.reshape({1, 128, 128, 64}), a.reshape({1024, 1, 1, 1024}).slice(0, 1).reshape({16, 1, 1, 64}),
+               {});
   gpu->set_profiler(nullptr);
   profiler->collect(*gpu);
   const KernelRow& row = profiler->rows().at("axpby");
   CHECK(row.calls == 3);
   CHECK(row.seconds > 0);
   CHECK(row.cost.bytes == 3.0 * 12 * (1 << 20));
+  CHECK(profiler->rows().count("matmul") == 1);  // the libraries' versions, not the naive bodies
+  CHECK(profiler->rows().count("conv_forward") == 1);
 }
 
 TEST_CASE("convolution plans are written down, read back and used") {
@@ -193,4 +199,21 @@ TEST_CASE("convolution plans are written down, read back and used") {
   REQUIRE(load_conv_plans(second, path) == 1);
   REQUIRE(run(second) == before);
   REQUIRE(conv_plan_reports(second).at(0).from_file);
+}
+
+TEST_CASE("a plan made from the card's description is the one that the card itself gets") {
+  for (const Mode& mode : kModes) {
+    Context* gpu = cuda_or_skip("planning without a device", mode.math);
+    if (!gpu) return;
+#ifdef TAILSEG_CUDA
+    Context fresh(Device{DeviceKind::cuda, 0}, ContextOptions{0, mode.math});
+    const Tensor x = on(fresh, {2, 50, 84, 64}, 1, mode.dtype), w = on(fresh, {64, 3, 3, 64}, 2, mode.dtype);
+    const Tensor y = conv2d(fresh, x, w, {1, 1, 1});
+    const ConvPlanReport real = conv_plan_reports(fresh).at(0);
+    const ConvPlanKey key = conv_plan_key(ConvDirection::forward, x, w, y, {1, 1, 1}, {}, mode.math);
+    const ConvPlanReport described = plan_conv_without_device(key, device_properties(fresh));
+    CHECK(described.engine == real.engine);
+    CHECK(described.workspace_bytes == real.workspace_bytes);
+#endif
+  }
 }
