@@ -71,10 +71,11 @@ struct Plan {
 };
 
 // The plans of one context, least recently used out first: with images of many sizes their number would grow without
-// end. A plan holds generated machine code, tens of KiB to about a MiB.
+// end. R50-FPN has about a hundred for an image size, and a few for each number of mask RoIs. A plan is mostly
+// generated machine code: 80 KiB and 0.1 ms to make for a product, 330 KiB and 2 ms for a convolution (measured).
 class Plans {
  public:
-  static constexpr size_t kCapacity = 1024;
+  static constexpr int64_t kCapacity = 512;
 
   explicit Plans(Context& ctx);
   template <class Make>
@@ -88,7 +89,7 @@ class Plans {
   // once.
   void execute(const Plan& plan, std::initializer_list<void*> pointers, void* scratch) const;
 
-  size_t size() const { return order_.size(); }
+  int64_t kept() const { return static_cast<int64_t>(order_.size()); }
   int64_t made() const { return made_; }
 
  private:

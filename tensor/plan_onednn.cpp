@@ -2,6 +2,7 @@
 #include <omp.h>
 #endif
 
+#include "tensor/onednn.h"
 #include "tensor/onednn_plan.h"
 
 namespace tailseg::onednn {
@@ -40,7 +41,9 @@ dnnl::primitive_attr make_attributes(bool residual, bool relu) {
   return attributes;
 }
 
-Plans::Plans(Context&) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+Plans::Plans(Context&) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  dnnl::set_primitive_cache_capacity(0);  // the library's own cache would keep what ours has dropped
+}
 
 Plan* Plans::look_up(const Key& key) {
   const auto found = index_.find(key);
@@ -51,7 +54,7 @@ Plan* Plans::look_up(const Key& key) {
 
 Plan& Plans::insert(const Key& key, Plan plan) {
   ++made_;
-  if (order_.size() >= kCapacity) {
+  if (kept() >= kCapacity) {
     index_.erase(order_.back().first);
     order_.pop_back();
   }
@@ -108,3 +111,12 @@ void Plans::execute(const Plan& plan, std::initializer_list<void*> pointers, voi
 }
 
 }  // namespace tailseg::onednn
+
+namespace tailseg {
+
+PlanFigures onednn_plans(Context& ctx) {
+  const auto& plans = ctx.state<onednn::Plans>();
+  return {plans.kept(), plans.made(), plans.kCapacity};
+}
+
+}  // namespace tailseg

@@ -1,4 +1,5 @@
-// The libraries' convolutions against the plain body in float64, for every class of shape that a detector uses.
+// The libraries' convolutions against the plain body in float64, for every class of shape that a detector uses and for
+// every algorithm that the shapes select; that they repeat bit for bit, and that the library's plans are bounded.
 #include "tensor/conv.h"
 
 #include <catch2/catch.hpp>
@@ -6,6 +7,8 @@
 #include <cstring>
 #include <random>
 
+#include "tensor/matmul.h"
+#include "tensor/onednn.h"
 #include "tensor/profiler.h"
 
 using namespace tailseg;
@@ -18,17 +21,24 @@ struct Case {
 };
 
 const std::vector<Case> kCases = {
-    {"3x3", 1, 12, 20, 16, 32, 3, 1, 1, 1},
-    {"3x3, sizes that no tile divides", 2, 13, 7, 32, 16, 3, 1, 1, 1},
+    {"3x3", 1, 16, 24, 32, 48, 3, 1, 1, 1},
+    {"3x3, sizes that no tile divides", 2, 29, 23, 64, 32, 3, 1, 1, 1},
+    {"3x3, many tiles", 2, 61, 90, 32, 32, 3, 1, 1, 1},
+    {"3x3, few channels", 1, 12, 20, 16, 32, 3, 1, 1, 1},
     {"3x3, channels that no vector divides", 1, 9, 11, 5, 7, 3, 1, 1, 1},
-    {"3x3 on one pixel", 3, 1, 1, 16, 16, 3, 1, 1, 1},
-    {"3x3 without padding", 1, 8, 9, 16, 16, 3, 1, 0, 1},
-    {"3x3 stride 2, odd", 1, 13, 15, 16, 32, 3, 2, 1, 1},
+    {"3x3 on one pixel", 3, 1, 1, 32, 32, 3, 1, 1, 1},
+    {"3x3 on one row", 1, 1, 50, 64, 64, 3, 1, 1, 1},
+    {"3x3 without padding", 1, 25, 18, 64, 32, 3, 1, 0, 1},
+    {"3x3 padded by 2", 1, 22, 17, 32, 64, 3, 1, 2, 1},
+    {"3x3 stride 2, odd", 1, 13, 15, 64, 64, 3, 2, 1, 1},
     {"3x3 stride 2, even", 2, 8, 10, 32, 16, 3, 2, 1, 1},
     {"3x3 dilated", 1, 14, 11, 16, 16, 3, 1, 2, 2},
-    {"3x3 with 256 channels", 1, 20, 33, 256, 256, 3, 1, 1, 1},
-    {"mask head", 7, 14, 14, 256, 256, 3, 1, 1, 1},
+    {"3x3 with 256 channels", 1, 20, 33, 256, 64, 3, 1, 1, 1},
+    {"mask head", 7, 14, 14, 64, 256, 3, 1, 1, 1},
     {"1x1", 2, 10, 9, 64, 48, 1, 1, 0, 1},
+    {"1x1 on one pixel", 1, 1, 1, 64, 48, 1, 1, 0, 1},
+    {"1x1, several blocks", 1, 90, 100, 8, 256, 1, 1, 0, 1},
+    {"1x1 padded", 1, 5, 6, 16, 16, 1, 1, 1, 1},
     {"1x1 stride 2, odd", 1, 11, 7, 64, 32, 1, 2, 0, 1},
     {"1x1 stride 2, even", 1, 6, 8, 32, 64, 1, 2, 0, 1},
     {"1x1, 3 outputs", 1, 15, 9, 256, 3, 1, 1, 0, 1},
@@ -38,7 +48,9 @@ const std::vector<Case> kCases = {
     {"stem", 1, 37, 50, 3, 64, 7, 2, 3, 1},
     {"stem with a fourth channel", 1, 32, 32, 4, 64, 7, 2, 3, 1},
     {"2x2 stride 2", 3, 14, 14, 32, 16, 2, 2, 0, 1},
+    {"2x2 stride 2, several blocks", 40, 14, 14, 256, 4, 2, 2, 0, 1},
     {"2x2 stride 2, the last row unread", 1, 7, 9, 8, 16, 2, 2, 0, 1},
+    {"2x2 stride 3", 1, 8, 10, 8, 16, 2, 3, 0, 1},
     {"5x5", 1, 11, 12, 6, 10, 5, 1, 2, 1},
 };
 
@@ -155,4 +167,98 @@ TEST_CASE("conv2d_backward_filter equals its definition") {
     conv2d_backward_filter(ctx, data.x, data.y, geometry_of(g), dw);
     check_close(g, dw.to_vector<float>(ctx), expected.to_vector<double>(ctx), data.y.elements() / g.k);
   }
+}
+
+TEST_CASE("any number of threads computes the same convolution, bit for bit when run again") {
+  const std::vector<Case> cases = {{"Winograd, one chunk", 1, 20, 19, 64, 64, 3, 1, 1, 1},
+                                   {"Winograd, many chunks", 2, 61, 90, 64, 64, 3, 1, 1, 1},
+                                   {"direct", 1, 33, 21, 64, 64, 3, 2, 1, 1},
+                                   {"product", 1, 33, 21, 64, 96, 1, 1, 0, 1},
+                                   {"transposed", 5, 14, 14, 64, 64, 2, 2, 0, 1}};
+  for (const Case& g : cases) {
+    for (const int threads : {1, 2, 3, 5}) {
+      INFO(g.name << ", " << threads << " threads");
+      std::vector<std::vector<float>> first;
+      for (int run = 0; run < 3; ++run) {
+        Context ctx({}, {threads, MathMode::float32});
+        const Data data(ctx, g);
+        const Tensor dw = Tensor::full(ctx, data.w.shape(), NAN);
+        conv2d_backward_filter(ctx, data.x, data.y, geometry_of(g), dw);
+        const std::vector<std::vector<float>> results = {
+            conv2d(ctx, data.x, data.w, geometry_of(g), {&data.bias, &data.residual, true}).to_vector<float>(ctx),
+            conv2d_backward_data(ctx, data.y, data.w, data.x.shape(), geometry_of(g)).to_vector<float>(ctx),
+            dw.to_vector<float>(ctx)};
+        if (run == 0) {
+          first = results;
+          Tensor y = Tensor::empty(ctx, data.y.shape(), DType::float64);
+          conv2d_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.w), geometry_of(g), {}, y);
+          check_close(g, results[0], with_epilogue(ctx, y.to_vector<double>(ctx), &data.bias, &data.residual, true),
+                      g.window * g.window * g.c);
+        }
+        for (size_t i = 0; i < results.size(); ++i) {
+          CHECK(std::memcmp(results[i].data(), first[i].data(), sizeof(float) * first[i].size()) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an empty batch is a legal convolution") {
+  Context ctx;
+  const Tensor w = random_tensor(ctx, {32, 3, 3, 16}, 1);
+  const Tensor x = Tensor::empty(ctx, {0, 14, 14, 16}), y = Tensor::empty(ctx, {0, 14, 14, 32});
+  CHECK(conv2d(ctx, x, w, {1, 1, 1}).shape() == Shape{0, 14, 14, 32});
+  CHECK(conv2d_backward_data(ctx, y, w, x.shape(), {1, 1, 1}).shape() == x.shape());
+  const Tensor dw = Tensor::full(ctx, w.shape(), NAN);
+  conv2d_backward_filter(ctx, x, y, {1, 1, 1}, dw);
+  CHECK(dw.to_vector<float>(ctx) == std::vector<float>(static_cast<size_t>(w.elements()), 0.0f));
+}
+
+TEST_CASE("each class of layer runs by the algorithm meant for it, and the profiler says so") {
+  Context ctx;
+  if (onednn_plans(ctx).capacity == 0) return;  // the naive body serves everything
+  const auto profiler = make_profiler(ctx);
+  ctx.set_profiler(profiler.get());
+  const auto check = [&](const Case& g, const std::string& algorithm) {
+    INFO(g.name);
+    profiler->clear();
+    const Data data(ctx, g);
+    conv2d(ctx, data.x, data.w, geometry_of(g));
+    conv2d_backward_data(ctx, data.y, data.w, data.x.shape(), geometry_of(g));
+    conv2d_backward_filter(ctx, data.x, data.y, geometry_of(g), data.w);
+    std::vector<std::string> names;
+    for (const auto& [name, row] : profiler->rows()) {
+      names.push_back(name);
+      CHECK(row.calls == 1);
+      CHECK(row.cost.bytes >= 4.0 * double(data.x.elements()));
+      CHECK(row.cost.operations > 0);
+    }
+    CHECK(names == std::vector<std::string>{"conv_backward_data_" + algorithm, "conv_backward_filter_" + algorithm,
+                                            "conv_forward_" + algorithm});
+  };
+  check({"3x3 stride 1", 1, 16, 16, 64, 64, 3, 1, 1, 1}, "winograd");
+  check({"3x3 stride 2", 1, 16, 16, 64, 64, 3, 2, 1, 1}, "direct");
+  check({"3x3 stride 1, a pixel", 1, 1, 1, 64, 64, 3, 1, 1, 1}, "direct");
+  check({"1x1", 1, 8, 8, 64, 64, 1, 1, 0, 1}, "matmul");
+  check({"1x1 stride 2", 1, 8, 8, 64, 64, 1, 2, 0, 1}, "matmul");
+  ctx.set_profiler(nullptr);
+}
+
+TEST_CASE("the library's plans are kept up to a bound, and results stay right when they are dropped") {
+  Context ctx;
+  const int64_t capacity = onednn_plans(ctx).capacity;
+  const Tensor ones = Tensor::full(ctx, {3, 2}, 1);
+  const auto sum_of_rows = [&](int64_t rows) {
+    const Tensor twos = Tensor::full(ctx, {rows, 3}, 2);
+    CHECK(matmul(ctx, twos, ones).to_vector<float>(ctx) == std::vector<float>(static_cast<size_t>(rows * 2), 6.0f));
+  };
+  for (int64_t rows = 1; rows <= capacity + 20; ++rows) sum_of_rows(rows);
+  const PlanFigures full = onednn_plans(ctx);
+  CHECK(full.kept == capacity);
+  CHECK(full.made == (capacity > 0 ? capacity + 20 : 0));
+  sum_of_rows(capacity + 20);  // still there
+  CHECK(onednn_plans(ctx).made == full.made);
+  sum_of_rows(1);  // dropped long ago
+  CHECK(onednn_plans(ctx).made == full.made + (capacity > 0 ? 1 : 0));
+  CHECK(onednn_plans(ctx).kept == capacity);
 }
