@@ -1,4 +1,4 @@
-// DetectionSet that must not depend on the chunk, torchvision's answers, and the bodies on a crew.
+// Detections that must not depend on the chunk, torchvision's answers, and the bodies on a crew.
 // torchvision's: RoIHeads.postprocess_detections (0.14.1; box weights 10, 10, 5, 5, score 0.05, NMS 0.5, 10 detections)
 // on 12 proposals, 7 in an image of 60 x 80 and 5 in one of 55 x 70, 4 classes with background first. With
 // v(e) = (37 e^2 + 1369 e) mod 10007 / 10007 * 2 - 1, in float32: logits [12, 5] are 3 v(e + 5), offsets [12, 20]
@@ -64,7 +64,7 @@ TEST_CASE("detections are torchvision's under its options") {
                                  Tensor::from(*ctx, {14, 16}, twelve.deltas), &proposals,
                                  Tensor::from(*ctx, {2, 2}, std::vector<int32_t>{60, 80, 55, 70}),
                                  Tensor::from(*ctx, {2, 2}, std::vector<int32_t>{60, 80, 110, 161})};
-    const BatchDetections got = postprocess(*ctx, input, options);
+    const DetectionSet got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{10, 9});
     const std::vector<float> boxes = got.network_boxes.to_vector<float>(*ctx);
     const std::vector<float> scores = got.photo.scores.to_vector<float>(*ctx);
@@ -100,11 +100,11 @@ TEST_CASE("a long tail of classes gives the same detections whatever the chunk")
     options.nms_threshold = 0.1;
     options.max_detections = 300;
     options.chunk = capacity * classes;  // everything at once
-    const BatchDetections whole = postprocess(*ctx, input, options);
+    const DetectionSet whole = postprocess(*ctx, input, options);
     REQUIRE(whole.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{300, 300});
     for (int64_t chunk : {1, 77, 301}) {
       options.chunk = chunk;
-      const BatchDetections parts = postprocess(*ctx, input, options);
+      const DetectionSet parts = postprocess(*ctx, input, options);
       REQUIRE(parts.photo.boxes.to_vector<float>(*ctx) == whole.photo.boxes.to_vector<float>(*ctx));
       REQUIRE(parts.network_boxes.to_vector<float>(*ctx) == whole.network_boxes.to_vector<float>(*ctx));
       REQUIRE(parts.photo.scores.to_vector<float>(*ctx) == whole.photo.scores.to_vector<float>(*ctx));
@@ -131,7 +131,7 @@ TEST_CASE("an image that is full waits for the others") {
     PostprocessOptions options;
     options.max_detections = 2;
     options.chunk = 2;
-    const BatchDetections got = postprocess(*ctx, input, options);
+    const DetectionSet got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{2, 2});
     REQUIRE(got.photo.scores.to_vector<float>(*ctx) == std::vector<float>{.9f, .8f, .9f, .4f});
     REQUIRE(got.photo.boxes.to_vector<float>(*ctx) ==
@@ -150,7 +150,7 @@ TEST_CASE("detectron2 drops what has no area after everything else") {
     options.max_detections = 2;
     REQUIRE(postprocess(*ctx, input, options).photo.count.to_vector<int32_t>(*ctx)[0] == 2);
     options.drop_empty = true;
-    const BatchDetections got = postprocess(*ctx, input, options);
+    const DetectionSet got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx)[0] == 1);
     REQUIRE(got.photo.labels.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, -1});
     REQUIRE(got.photo.boxes.to_vector<float>(*ctx) == std::vector<float>{0, 0, 10, 10, 0, 0, 0, 0});
