@@ -91,7 +91,7 @@ struct MaskRcnnLosses {
 };
 
 struct Prediction {
-  DetectionSet detections;  // [N, D]
+  BatchDetections detections;  // [N, D]
   Tensor masks;           // [N * D, M, M] float32 probabilities of each detection's own class
 };
 

@@ -13,7 +13,7 @@ namespace {
 // What grows from chunk to chunk. Rows that stay unused are those of a BoxSet.
 template <class Real>
 struct Collection {
-  DetectionSet out;
+  BatchDetections out;
   Tensor nms_boxes, room, unfinished;  // [N, D, 4], [N], [N]
 
   Collection(Context& ctx, int64_t images, int64_t most) {
@@ -53,7 +53,7 @@ void collect(Context& ctx, const PostprocessInput& input, const PostprocessOptio
                     input.deltas.size(1) != 4 * classes, options.rescale_before_nms});
   const NmsResult nms = nms_sorted(ctx, {.boxes = nms_boxes, .labels = &labels, .valid = &valid, .limit = &so_far.room},
                                    options.nms_threshold, options.max_detections);
-  const DetectionSet& out = so_far.out;
+  const BatchDetections& out = so_far.out;
   for_each_item(ctx, images,
                 AppendDetections<Real>{
                     nms.survivors.data<int32_t>(), nms.count.data<int32_t>(), ranked.values.data<Real>(),
@@ -64,7 +64,7 @@ void collect(Context& ctx, const PostprocessInput& input, const PostprocessOptio
 }
 
 template <class Real>
-DetectionSet detect(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
+BatchDetections detect(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
   const int64_t images = input.proposals->images(), per_image = input.proposals->capacity();
   const int64_t classes = input.scores.size(1), pairs = per_image * classes;
   const Collection<Real> so_far(ctx, images, options.max_detections);
@@ -83,7 +83,7 @@ DetectionSet detect(Context& ctx, const PostprocessInput& input, const Postproce
                   DropTaken<Real>{ranked.indices.data<int32_t>(), ranked.values.data<Real>(), keys.data<Real>(), chunk,
                                   pairs, blocks});
   }
-  const DetectionSet& out = so_far.out;
+  const BatchDetections& out = so_far.out;
   if (options.drop_empty) {
     for_each_item(ctx, images,
                   DropEmptyDetections<Real>{out.photo.boxes.data<Real>(), out.network_boxes.data<Real>(),
@@ -112,10 +112,10 @@ void check_input(const PostprocessInput& input, const PostprocessOptions& option
 
 }  // namespace
 
-DetectionSet postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
+BatchDetections postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options) {
   SpanScope span(ctx, "postprocess");
   check_input(input, options);
-  DetectionSet out;
+  BatchDetections out;
   dispatch_full(input.scores.dtype(), "postprocess",
                 [&]<class Real>(Real) { out = detect<Real>(ctx, input, options); });
   return out;

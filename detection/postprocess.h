@@ -32,13 +32,13 @@ struct PostprocessInput {
   Tensor photo_sizes;       // [N, 2] int32: height and width of the photo; equal sizes: no rescaling
 };
 
-struct DetectionSet {
+struct BatchDetections {
   BoxSet photo;          // [N, D]: boxes in the photo's frame, scores, labels, best first
   Tensor network_boxes;  // [N, D, 4]: the same in the network's frame, for the mask head
 };
 
 // Waits for the device once a chunk of candidates: prediction, not training. Pairs whose score or box is not finite are
 // dropped.
-DetectionSet postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options);
+BatchDetections postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options);
 
 }  // namespace tailseg

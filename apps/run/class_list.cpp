@@ -4,6 +4,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "tensor/error.h"
+
 namespace tailseg {
 
 ClassList ClassList::of(const AnnotationSet& set) {
@@ -22,7 +24,7 @@ std::string ClassList::json() const {
   for (size_t i = 0; i < ids.size(); ++i) {
     writer.StartArray();
     writer.Int64(ids[i]);
-    writer.String(names[i]);
+    writer.String(names[i].c_str());
     writer.EndArray();
   }
   writer.EndArray();

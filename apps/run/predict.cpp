@@ -96,6 +96,11 @@ std::string picture_name(const fs::path& photo, std::vector<std::string>& used) 
   return name;
 }
 
+void write_picture(const fs::path& path, const Image& picture) {
+  const std::vector<uint8_t> png = encode_png(picture);
+  write_file_atomically(path.string(), {reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
 }  // namespace
 
 void predict(const PredictOptions& options) {
@@ -124,7 +129,7 @@ void predict(const PredictOptions& options) {
     std::vector<FoundObject> objects = find_objects(ctx, *loaded.model, photo, loaded.config);
     std::erase_if(objects, [&](const FoundObject& object) { return object.score < options.score_threshold; });
     const std::string name = picture_name(path, used);
-    write_png((fs::path(options.output) / name).string(),
+    write_picture(fs::path(options.output) / name,
               draw_instances(photo, picture_instances(objects, loaded.classes)));
     images.StartObject();
     images.Key("id");

@@ -64,7 +64,7 @@ TEST_CASE("detections are torchvision's under its options") {
                                  Tensor::from(*ctx, {14, 16}, twelve.deltas), &proposals,
                                  Tensor::from(*ctx, {2, 2}, std::vector<int32_t>{60, 80, 55, 70}),
                                  Tensor::from(*ctx, {2, 2}, std::vector<int32_t>{60, 80, 110, 161})};
-    const DetectionSet got = postprocess(*ctx, input, options);
+    const BatchDetections got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{10, 9});
     const std::vector<float> boxes = got.network_boxes.to_vector<float>(*ctx);
     const std::vector<float> scores = got.photo.scores.to_vector<float>(*ctx);
@@ -100,11 +100,11 @@ TEST_CASE("a long tail of classes gives the same detections whatever the chunk")
     options.nms_threshold = 0.1;
     options.max_detections = 300;
     options.chunk = capacity * classes;  // everything at once
-    const DetectionSet whole = postprocess(*ctx, input, options);
+    const BatchDetections whole = postprocess(*ctx, input, options);
     REQUIRE(whole.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{300, 300});
     for (int64_t chunk : {1, 77, 301}) {
       options.chunk = chunk;
-      const DetectionSet parts = postprocess(*ctx, input, options);
+      const BatchDetections parts = postprocess(*ctx, input, options);
       REQUIRE(parts.photo.boxes.to_vector<float>(*ctx) == whole.photo.boxes.to_vector<float>(*ctx));
       REQUIRE(parts.network_boxes.to_vector<float>(*ctx) == whole.network_boxes.to_vector<float>(*ctx));
       REQUIRE(parts.photo.scores.to_vector<float>(*ctx) == whole.photo.scores.to_vector<float>(*ctx));
@@ -131,7 +131,7 @@ TEST_CASE("an image that is full waits for the others") {
     PostprocessOptions options;
     options.max_detections = 2;
     options.chunk = 2;
-    const DetectionSet got = postprocess(*ctx, input, options);
+    const BatchDetections got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{2, 2});
     REQUIRE(got.photo.scores.to_vector<float>(*ctx) == std::vector<float>{.9f, .8f, .9f, .4f});
     REQUIRE(got.photo.boxes.to_vector<float>(*ctx) ==
@@ -150,7 +150,7 @@ TEST_CASE("detectron2 drops what has no area after everything else") {
     options.max_detections = 2;
     REQUIRE(postprocess(*ctx, input, options).photo.count.to_vector<int32_t>(*ctx)[0] == 2);
     options.drop_empty = true;
-    const DetectionSet got = postprocess(*ctx, input, options);
+    const BatchDetections got = postprocess(*ctx, input, options);
     REQUIRE(got.photo.count.to_vector<int32_t>(*ctx)[0] == 1);
     REQUIRE(got.photo.labels.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, -1});
     REQUIRE(got.photo.boxes.to_vector<float>(*ctx) == std::vector<float>{0, 0, 10, 10, 0, 0, 0, 0});

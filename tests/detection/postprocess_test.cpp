@@ -120,7 +120,7 @@ void compare(Context& ctx, const Case& c, const PostprocessOptions& options) {
                                Tensor::from(ctx, {rows, int64_t(c.deltas.size()) / rows}, c.deltas), &proposals,
                                Tensor::from(ctx, {c.images, 2}, c.image_sizes),
                                Tensor::from(ctx, {c.images, 2}, c.photo_sizes)};
-  const DetectionSet got = postprocess(ctx, input, options);
+  const BatchDetections got = postprocess(ctx, input, options);
   const auto boxes = got.photo.boxes.to_vector<float>(ctx);
   const auto scores = got.photo.scores.to_vector<float>(ctx);
   const auto labels = got.photo.labels.to_vector<int32_t>(ctx);
