@@ -15,7 +15,7 @@ enum class MaskPasteRule : unsigned char {
 
 struct PastedMask {
   int64_t x = 0, y = 0, width = 0, height = 0;  // the part of the photo; nothing is set outside
-  int64_t begin = 0;                            // of its bytes in `pixels`
+  int64_t begin = 0;                            // of its values in `pixels`
 };
 
 struct PastedMasks {
@@ -23,9 +23,16 @@ struct PastedMasks {
   std::vector<uint8_t> pixels;  // 0 or 1: pixel (row, column) of mask m is pixels[begin + column * height + row]
 };
 
+struct PastedProbabilities {
+  std::vector<PastedMask> masks;
+  std::vector<float> pixels;  // as above, before the threshold: what torchvision returns
+};
+
 // probabilities [D, M, M] float32, boxes [D, 4] float32 in the photo's frame, photo_height x photo_width pixels.
 // Waits for the device. A box with a NaN, or outside the photo, gives an empty mask.
 PastedMasks paste_masks(Context& ctx, const Tensor& probabilities, const Tensor& boxes, int64_t photo_height,
                         int64_t photo_width, MaskPasteRule rule, double threshold = 0.5);
+PastedProbabilities paste_probabilities(Context& ctx, const Tensor& probabilities, const Tensor& boxes,
+                                        int64_t photo_height, int64_t photo_width, MaskPasteRule rule);
 
 }  // namespace tailseg

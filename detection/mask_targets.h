@@ -6,10 +6,11 @@
 namespace tailseg {
 
 enum class MaskTargetRule : unsigned char {
-  bitmap_aligned,  // mmdet: RoIAlign (aligned, adaptive) of the bitmap through the RoI clipped to the frame, then >=
-                   // 0.5
-  bitmap_soft,     // torchvision: RoIAlign (not aligned, adaptive), no threshold
-  polygon,         // detectron2 and mmdet's poly2mask=False: polygons moved into the RoI, filled by the COCO rule
+  bitmap_aligned,   // mmdet: RoIAlign (aligned, adaptive) of the bitmap through the RoI clipped to the frame, then >=
+                    // 0.5
+  bitmap_soft,      // torchvision: RoIAlign (not aligned, adaptive), no threshold
+  polygon,          // detectron2 and mmdet's poly2mask=False: polygons moved into the RoI, filled by the COCO rule
+  polygon_centres,  // the same, but a target pixel is inside when its centre is (even-odd)
 };
 
 struct MaskTargetOptions {

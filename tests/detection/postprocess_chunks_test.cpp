@@ -1,4 +1,4 @@
-// BatchDetections that must not depend on the chunk, torchvision's answers, and the bodies on a crew.
+// Detections that must not depend on the chunk, torchvision's answers, and the bodies on a crew.
 // torchvision's: RoIHeads.postprocess_detections (0.14.1; box weights 10, 10, 5, 5, score 0.05, NMS 0.5, 10 detections)
 // on 12 proposals, 7 in an image of 60 x 80 and 5 in one of 55 x 70, 4 classes with background first. With
 // v(e) = (37 e^2 + 1369 e) mod 10007 / 10007 * 2 - 1, in float32: logits [12, 5] are 3 v(e + 5), offsets [12, 20]
