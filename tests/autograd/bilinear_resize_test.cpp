@@ -44,12 +44,11 @@ std::vector<double> slow(const std::vector<double>& x, int64_t images, const Cas
 }  // namespace
 
 TEST_CASE("bilinear_resize equals its definition in every dtype") {
-  Context ctx;
   for (const Case& g : kCases) {
     for (bool corners : {false, true}) {
-      for (DType dtype : kFloatingTypes) {
-        INFO(g.height << "x" << g.width << " to " << g.to_height << "x" << g.to_width << ", corners " << corners << ", "
-                      << name_of(dtype));
+      for_each_device_and_type([&](Context& ctx, DType dtype) {
+        INFO(ctx.device().name() << ": " << g.height << "x" << g.width << " to " << g.to_height << "x" << g.to_width
+                                 << ", corners " << corners << ", " << name_of(dtype));
         const std::vector<double> x = rounded_to(ctx, dtype, gc::values(2 * g.height * g.width * 3, 1));
         const std::vector<double> expected = slow(x, 2, g, 3, corners);
         const Variable y = bilinear_resize(ctx, Variable(typed_tensor(ctx, dtype, {2, g.height, g.width, 3}, x)),
@@ -58,7 +57,7 @@ TEST_CASE("bilinear_resize equals its definition in every dtype") {
         const std::vector<double> got = to_doubles(ctx, y.value());
         const double tolerance = dtype == DType::float64 ? 1e-14 : dtype == DType::float32 ? 1e-6 : 5e-3;
         for (size_t i = 0; i < got.size(); ++i) REQUIRE(std::abs(got[i] - expected[i]) <= tolerance);
-      }
+      });
     }
   }
 }
