@@ -2,8 +2,8 @@
 // Features and gradients are [N, H, W, C], results [R, P, P, C]; lanes walk the channels (contiguous).
 #pragma once
 
-#include "detection/channel_run.h"
 #include "detection/roi_taps_body.h"
+#include "tensor/channel_run.h"
 
 namespace tailseg {
 

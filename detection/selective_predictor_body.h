@@ -3,7 +3,7 @@
 //   y[r, p, j] = b[k J + j] + sum over f of  w[k J + j, f] * x[r, p, f]      with k the class of RoI r.
 #pragma once
 
-#include "detection/channel_run.h"
+#include "tensor/channel_run.h"
 
 namespace tailseg {
 

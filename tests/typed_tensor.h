@@ -1,9 +1,11 @@
 // Tensors of any floating type from float64 values and back, so that one test body serves every dtype.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "tensor/tensor.h"
+#include "tests/devices.h"
 
 namespace tailseg {
 
@@ -32,5 +34,14 @@ inline std::vector<double> rounded_to(Context& ctx, DType dtype, const std::vect
 }
 
 constexpr DType kFloatingTypes[] = {DType::float64, DType::float32, DType::bfloat16};
+
+// Calls f for every floating type on the CPU and, where a GPU is usable, for those that exist there.
+inline void for_each_device_and_type(const std::function<void(Context& ctx, DType dtype)>& f) {
+  for (Context* ctx : devices()) {
+    for (DType dtype : kFloatingTypes) {
+      if (!ctx->device().is_cuda() || dtype != DType::float64) f(*ctx, dtype);
+    }
+  }
+}
 
 }  // namespace tailseg

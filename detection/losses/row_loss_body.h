@@ -26,7 +26,8 @@ struct RowLossTotal {
     const int64_t used = sum_over<int64_t>(group, rows, [&](int64_t i) { return int64_t(labels[i] >= 0); });
     const int64_t hit = hits ? sum_over<int64_t>(group, rows, [&](int64_t i) { return int64_t(hits[i]); }) : 0;
     if (group.rank() != 0) return;
-    inverse[0] = Real(1) / (given ? given[0] : Real(math::max<int64_t>(used, 1) * elements_a_row));
+    const int64_t elements = math::max(used, int64_t{1}) * elements_a_row;
+    inverse[0] = Real(1) / (given ? given[0] : Real(elements));
     loss[0] = total * inverse[0];
     counts[0] = static_cast<int32_t>(used);
     counts[1] = static_cast<int32_t>(hit);

@@ -93,6 +93,7 @@ struct RpnLossTotal {
   TS_HD void operator()(Group group, int64_t) const {
     const Real objectness = sum_over<Real>(group, images * samples, [&](int64_t i) { return values[i]; });
     const Real box = sum_over<Real>(group, images * samples, [&](int64_t i) { return values[images * samples + i]; });
+    const int64_t one = 1;
     int64_t positives = 0, negatives = 0, at_least_one = 0;
     for (int64_t n = 0; n < images; ++n) {
       const int32_t* mine = labels + n * samples;
@@ -100,12 +101,13 @@ struct RpnLossTotal {
       const int64_t q = sum_over<int64_t>(group, samples, [&](int64_t i) { return int64_t(mine[i] == 0); });
       positives += p;
       negatives += q;
-      at_least_one += math::max<int64_t>(p, 1) + math::max<int64_t>(q, 1);
+      at_least_one += math::max(p, one) + math::max(q, one);
     }
     if (group.rank() != 0) return;
-    Real by = Real(math::max<int64_t>(positives + negatives, 1));
-    if (normaliser == RpnNormaliser::mmdet) by = Real(math::max<int64_t>(at_least_one, 1));
-    if (normaliser == RpnNormaliser::detectron2) by = per_image * Real(math::max<int64_t>(images, 1));
+    const int64_t sampled = math::max(positives + negatives, one);
+    Real by = Real(normaliser == RpnNormaliser::mmdet ? at_least_one : sampled);
+    if (normaliser == RpnNormaliser::detectron2) by = per_image * Real(images);
+    if (images == 0) by = Real(1);
     inverse[0] = Real(1) / by;
     losses[0] = objectness * inverse[0];
     losses[1] = box * inverse[0];

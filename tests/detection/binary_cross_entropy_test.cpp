@@ -39,16 +39,15 @@ const std::vector<int32_t> kLabels{4, -1, 0, 1202, -1, 7};
 }  // namespace
 
 TEST_CASE("binary cross-entropy equals its definition, with hard and soft targets, also for logits of 100") {
-  Context ctx;
   const int64_t rows = int64_t(kLabels.size()), size = 9, columns = size * size;
-  const Tensor labels = Tensor::from(ctx, {rows}, kLabels);
   for (double largest : {1.0, 10.0, 100.0}) {
     for (bool soft : {false, true}) {
       const std::vector<double> z = gc::values(rows * columns, 1, -largest, largest);
       std::vector<double> t = gc::values(rows * columns, 2, 0, 1);
       for (double& v : t) v = soft ? double(float(v)) : (v > 0.5);
-      for (DType dtype : kFloatingTypes) {
-        INFO("|z| up to " << largest << ", soft " << soft << ", " << name_of(dtype));
+      for_each_device_and_type([&](Context& ctx, DType dtype) {
+        const Tensor labels = Tensor::from(ctx, {rows}, kLabels);
+        INFO(ctx.device().name() << ": |z| up to " << largest << ", soft " << soft << ", " << name_of(dtype));
         const DType full = dtype == DType::float64 ? DType::float64 : DType::float32;
         const Expected expected = slow(rounded_to(ctx, dtype, z), t, kLabels, size_t(columns));
         const Variable logits(typed_tensor(ctx, dtype, {rows, size, size}, z), true);
@@ -63,7 +62,7 @@ TEST_CASE("binary cross-entropy equals its definition, with hard and soft target
           const double tolerance = dtype == DType::bfloat16 ? 2.5e-5 : dtype == DType::float32 ? 1e-9 : 1e-16;
           REQUIRE(std::abs(gradient[i] - expected.gradient[i]) <= tolerance);
         }
-      }
+      });
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "detection/roi_align_body.h"
 #include "tests/crew.h"
 #include "tests/gradient_check.h"
+#include "tests/typed_tensor.h"
 
 using namespace tailseg;
 namespace gc = gradient_check;
@@ -91,14 +92,11 @@ std::vector<Level> pyramid(int64_t images, int64_t channels, int64_t height, int
   return levels;
 }
 
-template <class T>
-std::vector<Variable> on_tape(Context& ctx, const std::vector<Level>& levels, int64_t images, int64_t channels) {
+std::vector<Variable> on_tape(Context& ctx, DType dtype, const std::vector<Level>& levels, int64_t images,
+                              int64_t channels) {
   std::vector<Variable> out;
   for (const Level& l : levels) {
-    std::vector<T> values;
-    for (double v : l.values) values.push_back(T(static_cast<float>(v)));
-    if constexpr (std::is_same_v<T, double>) values = l.values;
-    out.emplace_back(Tensor::from(ctx, {images, l.height, l.width, channels}, values), true);
+    out.emplace_back(typed_tensor(ctx, dtype, {images, l.height, l.width, channels}, l.values), true);
   }
   return out;
 }
@@ -149,9 +147,6 @@ std::vector<RoiAlignOptions> every_option() {
   return out;
 }
 
-double as_double(double x) { return x; }
-double as_double(BFloat16 x) { return double(float(x)); }
-
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double total = 0;
   for (size_t i = 0; i < a.size(); ++i) total += a[i] * b[i];
@@ -161,25 +156,24 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 }  // namespace
 
 TEST_CASE("roi_align equals its definition, sample by sample") {
-  Context ctx;
   const int64_t images = 2, channels = 5;
   const std::vector<Level> levels = pyramid(images, channels, 23, 31);
   const Rois rois = some_rois(40, images, 92, 124);
   for (const RoiAlignOptions& o : every_option()) {
-    INFO("aligned " << o.aligned << " sampling_ratio " << o.sampling_ratio << " P " << o.output_size);
     const std::vector<double> expected = roi_align_slow(levels, images, channels, rois, o);
-    auto compare = [&]<class T>(T, double tolerance) {
-      const Variable y = roi_align(ctx, on_tape<T>(ctx, levels, images, channels), kScales, rois.on(ctx), o);
+    for_each_device_and_type([&](Context& ctx, DType dtype) {
+      INFO(ctx.device().name() << " " << name_of(dtype) << ", aligned " << o.aligned << " sampling_ratio "
+                               << o.sampling_ratio << " P " << o.output_size);
+      // float32: the coordinates of boxes near 1e4 have 10 bits of fraction.
+      const double tolerance = dtype == DType::float64 ? 1e-12 : dtype == DType::float32 ? 1e-4 : 1e-2;
+      const Variable y = roi_align(ctx, on_tape(ctx, dtype, levels, images, channels), kScales, rois.on(ctx), o);
       REQUIRE(y.shape() == Shape{rois.count(), o.output_size, o.output_size, channels});
-      const std::vector<T> got = y.value().to_vector<T>(ctx);
+      const std::vector<double> got = to_doubles(ctx, y.value());
       for (size_t i = 0; i < got.size(); ++i) {
         INFO("roi " << i / (got.size() / size_t(rois.count())) << " element " << i);
-        REQUIRE(as_double(got[i]) == Approx(expected[i]).margin(tolerance));
+        REQUIRE(got[i] == Approx(expected[i]).margin(tolerance));
       }
-    };
-    compare(double{}, 1e-12);
-    compare(float{}, 1e-4);  // coordinates near 1e4 have 10 bits of fraction in float32
-    compare(BFloat16{}, 1e-2);
+    });
   }
 }
 
@@ -251,42 +245,40 @@ TEST_CASE("roi_align's gradients, over all levels") {
   for (const RoiAlignOptions& o : every_option()) {
     gc::run(ctx,
             [&](Context& c, const gc::Leaves& in) { return gc::probe(c, roi_align(c, in, kScales, rois.on(c), o)); },
-            on_tape<double>(ctx, levels, images, channels), {.step = 1.0});  // linear: any step is exact
+            on_tape(ctx, DType::float64, levels, images, channels), {.step = 1.0});  // linear: any step is exact
   }
 }
 
 TEST_CASE("roi_align's gradient is the adjoint of its value, with many channels and ragged tiles") {
-  Context ctx;
+  Context cpu;
   const int64_t images = 2, channels = 203;
   const std::vector<Level> levels = pyramid(images, channels, 33, 37);
   const Rois rois = some_rois(100, images, 132, 148);
   for (const RoiAlignOptions& o : every_option()) {
-    const std::vector<Variable> f = on_tape<double>(ctx, levels, images, channels);
-    const Variable y = roi_align(ctx, f, kScales, rois.on(ctx), o);
+    const std::vector<Variable> f = on_tape(cpu, DType::float64, levels, images, channels);
+    const Variable y = roi_align(cpu, f, kScales, rois.on(cpu), o);
     const std::vector<double> dy = gc::values(y.shape().elements(), 5);
-    const double left = dot(dy, y.value().to_vector<double>(ctx));
-    backward(ctx, y, Tensor::from(ctx, y.shape(), dy));
+    const double left = dot(dy, to_doubles(cpu, y.value()));
+    backward(cpu, y, typed_tensor(cpu, DType::float64, y.shape(), dy));
     double right = 0;
-    for (size_t l = 0; l < 3; ++l) right += dot(f[l].grad().to_vector<double>(ctx), levels[l].values);
+    for (size_t l = 0; l < 3; ++l) right += dot(to_doubles(cpu, f[l].grad()), levels[l].values);
     REQUIRE(left == Approx(right).epsilon(1e-11));
-    // float32 and bfloat16 gather the same gradient to their precision.
-    auto compare = [&]<class T>(T, double tolerance) {
-      const std::vector<Variable> g = on_tape<T>(ctx, levels, images, channels);
-      std::vector<T> seed;
-      for (double v : dy) seed.push_back(T(static_cast<float>(v)));
-      backward(ctx, roi_align(ctx, g, kScales, rois.on(ctx), o), Tensor::from(ctx, y.shape(), seed));
+    // The other types gather the same gradient to their precision.
+    for_each_device_and_type([&](Context& ctx, DType dtype) {
+      if (dtype == DType::float64) return;
+      const std::vector<Variable> g = on_tape(ctx, dtype, levels, images, channels);
+      backward(ctx, roi_align(ctx, g, kScales, rois.on(ctx), o), typed_tensor(ctx, dtype, y.shape(), dy));
       for (size_t l = 0; l < 3; ++l) {
-        const std::vector<double> expected = f[l].grad().to_vector<double>(ctx);
-        const std::vector<T> got = g[l].grad().template to_vector<T>(ctx);
+        const std::vector<double> expected = to_doubles(cpu, f[l].grad()), got = to_doubles(ctx, g[l].grad());
         for (size_t i = 0; i < got.size(); ++i) {
-          const double error = std::abs(as_double(got[i]) - expected[i]);
-          if (error > tolerance * (1 + std::abs(expected[i])))
-            FAIL("level " << l << " element " << i << " off by " << error);
+          const double error = std::abs(got[i] - expected[i]) / (1 + std::abs(expected[i]));
+          if (!(error <= (dtype == DType::float32 ? 2e-4 : 2e-2))) {
+            FAIL(ctx.device().name() << " " << name_of(dtype) << ", level " << l << " element " << i << " off by "
+                                     << error);
+          }
         }
       }
-    };
-    compare(float{}, 2e-4);
-    compare(BFloat16{}, 2e-2);
+    });
   }
 }
 
@@ -297,7 +289,7 @@ TEST_CASE("roi_align gives the same bits at any number of threads and twice in a
   std::vector<std::vector<float>> first;
   for (int threads : {1, 2, 3, 7, 7}) {
     Context ctx({}, {.threads = threads});
-    const std::vector<Variable> f = on_tape<float>(ctx, levels, images, channels);
+    const std::vector<Variable> f = on_tape(ctx, DType::float32, levels, images, channels);
     const Variable y = roi_align(ctx, f, kScales, rois.on(ctx), {});
     std::vector<std::vector<float>> all{y.value().to_vector<float>(ctx)};
     std::vector<float> dy;
@@ -315,7 +307,7 @@ TEST_CASE("roi_align of no RoIs, or of unused rows only, is empty or zero and so
   for (int64_t count : {0, 5}) {
     const Rois rois{std::vector<float>(size_t(count * 4), 1e9f), std::vector<int32_t>(size_t(count), -1),
                     std::vector<int32_t>(size_t(count), 0)};
-    const std::vector<Variable> f = on_tape<float>(ctx, levels, 1, 3);
+    const std::vector<Variable> f = on_tape(ctx, DType::float32, levels, 1, 3);
     const Variable y = roi_align(ctx, f, kScales, rois.on(ctx), {});
     REQUIRE(y.shape() == Shape{count, 7, 7, 3});
     REQUIRE(y.value().to_vector<float>(ctx) == std::vector<float>(size_t(count * 147), 0.f));
@@ -329,7 +321,7 @@ TEST_CASE("roi_align of no RoIs, or of unused rows only, is empty or zero and so
 
 TEST_CASE("roi_align refuses what does not fit") {
   Context ctx;
-  const std::vector<Variable> f = on_tape<float>(ctx, pyramid(1, 3, 9, 8), 1, 3);
+  const std::vector<Variable> f = on_tape(ctx, DType::float32, pyramid(1, 3, 9, 8), 1, 3);
   const RoiSet rois = Rois{{1, 2, 3, 4}, {0}, {0}}.on(ctx);
   REQUIRE_THROWS_AS(roi_align(ctx, {}, {}, rois, {}), Error);
   REQUIRE_THROWS_AS(roi_align(ctx, f, {0.25}, rois, {}), Error);

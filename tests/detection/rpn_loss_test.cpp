@@ -120,12 +120,12 @@ Variable weighted(Context& ctx, const RpnLoss& loss) { return add(ctx, loss.obje
 }  // namespace
 
 TEST_CASE("rpn_loss equals its definition for every normaliser, and writes the packed gradient") {
-  Context ctx;
   for (int64_t samples : {20, 81}) {  // 81: nothing is subsampled
     const Draw draw = some_draw(2, samples, 0.4);
     for (const RpnLossOptions& o : every_option()) {
-      for (DType dtype : kFloatingTypes) {
-        INFO(samples << " samples, normaliser " << int(o.normaliser) << ", beta " << o.beta << ", " << name_of(dtype));
+      for_each_device_and_type([&](Context& ctx, DType dtype) {
+        INFO(ctx.device().name() << ": " << samples << " samples, normaliser " << int(o.normaliser) << ", beta "
+                                 << o.beta << ", " << name_of(dtype));
         const DType full = dtype == DType::float64 ? DType::float64 : DType::float32;
         const std::vector<Variable> levels = some_levels(ctx, dtype, 2, 3);
         std::vector<std::vector<double>> values;
@@ -146,7 +146,7 @@ TEST_CASE("rpn_loss equals its definition for every normaliser, and writes the p
             REQUIRE(std::abs(gradient[i] - expected.gradients[l][i]) <= tolerance);
           }
         }
-      }
+      });
     }
   }
 }

@@ -4,6 +4,7 @@
 #include "detection/selective_predictor_body.h"
 #include "tests/crew.h"
 #include "tests/gradient_check.h"
+#include "tests/typed_tensor.h"
 
 using namespace tailseg;
 namespace gc = gradient_check;
@@ -48,28 +49,12 @@ Full full_then_pick(const std::vector<double>& x, const std::vector<double>& w, 
   return out;
 }
 
-double as_double(double x) { return x; }
-double as_double(BFloat16 x) { return double(float(x)); }
-
-template <class T>
-Variable variable(Context& ctx, const Shape& shape, const std::vector<double>& values) {
-  std::vector<T> typed;
-  for (double v : values) {
-    if constexpr (std::is_same_v<T, double>)
-      typed.push_back(v);
-    else
-      typed.push_back(T(static_cast<float>(v)));
-  }
-  return Variable(Tensor::from(ctx, shape, typed), true);
-}
-
-template <class T>
-void require_near(Context& ctx, const Tensor& got, const std::vector<double>& expected, double tolerance) {
-  const std::vector<T> values = got.to_vector<T>(ctx);
-  REQUIRE(values.size() == expected.size());
-  for (size_t i = 0; i < values.size(); ++i) {
+void require_near(Context& ctx, const Tensor& tensor, const std::vector<double>& expected, double tolerance) {
+  const std::vector<double> got = to_doubles(ctx, tensor);
+  REQUIRE(got.size() == expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
     INFO("element " << i);
-    REQUIRE(std::abs(as_double(values[i]) - expected[i]) <= tolerance * (1 + std::abs(expected[i])));
+    REQUIRE(std::abs(got[i] - expected[i]) <= tolerance * (1 + std::abs(expected[i])));
   }
 }
 
@@ -78,9 +63,11 @@ struct Case {
   int64_t classes, positions, outputs, features;
 };
 
-template <class T>
-void compare_with_full_layer(const Case& c, double tolerance) {
-  Context ctx;
+void compare_with_full_layer(Context& ctx, DType dtype, const Case& c) {
+  const double tolerance = dtype == DType::float64 ? 1e-12 : dtype == DType::float32 ? 2e-5 : 5e-2;
+  auto variable = [&](const Shape& shape, const std::vector<double>& values) {
+    return Variable(typed_tensor(ctx, dtype, shape, values), true);
+  };
   const auto rois = int64_t(c.labels.size());
   const std::vector<double> x = gc::values(rois * c.positions * c.positions * c.features, 1),
                             w = gc::values(c.classes * c.outputs * c.features, 2),
@@ -89,24 +76,24 @@ void compare_with_full_layer(const Case& c, double tolerance) {
   const Full expected =
       full_then_pick(x, w, b, dy, c.labels, size_t(c.positions * c.positions), size_t(c.outputs), size_t(c.features));
   const Tensor labels = Tensor::from(ctx, {rois}, c.labels);
-  const Variable bias = variable<T>(ctx, {c.classes * c.outputs}, b);
+  const Variable bias = variable({c.classes * c.outputs}, b);
   Variable features, weight, y;
   if (c.outputs == 1) {
-    features = variable<T>(ctx, {rois, c.positions, c.positions, c.features}, x);
-    weight = variable<T>(ctx, {c.classes, 1, 1, c.features}, w);
+    features = variable({rois, c.positions, c.positions, c.features}, x);
+    weight = variable({c.classes, 1, 1, c.features}, w);
     y = selective_mask(ctx, features, weight, bias, labels);
     REQUIRE(y.shape() == Shape{rois, c.positions, c.positions});
   } else {
-    features = variable<T>(ctx, {rois, c.features}, x);
-    weight = variable<T>(ctx, {4 * c.classes, c.features}, w);
+    features = variable({rois, c.features}, x);
+    weight = variable({4 * c.classes, c.features}, w);
     y = selective_deltas(ctx, features, weight, bias, labels);
     REQUIRE(y.shape() == Shape{rois, 4});
   }
-  require_near<T>(ctx, y.value(), expected.y, tolerance);
-  backward(ctx, y, variable<T>(ctx, y.shape(), dy).value());
-  require_near<T>(ctx, features.grad(), expected.dx, tolerance);
-  require_near<T>(ctx, weight.grad(), expected.dw, tolerance);
-  require_near<T>(ctx, bias.grad(), expected.db, tolerance);
+  require_near(ctx, y.value(), expected.y, tolerance);
+  backward(ctx, y, variable(y.shape(), dy).value());
+  require_near(ctx, features.grad(), expected.dx, tolerance);
+  require_near(ctx, weight.grad(), expected.dw, tolerance);
+  require_near(ctx, bias.grad(), expected.db, tolerance);
 }
 
 const std::vector<int32_t> kLabels{2, -1, 0, 2, 4, 7, 2, 0, -1, 4};  // of 5 classes: 1 and 3 empty, 7 out of range
@@ -123,10 +110,11 @@ std::vector<Case> cases() {
 
 TEST_CASE("selective predictors equal the full layer followed by a pick") {
   for (const Case& c : cases()) {
-    INFO(c.classes << " classes, " << c.outputs << " outputs, " << c.labels.size() << " RoIs");
-    compare_with_full_layer<double>(c, 1e-12);
-    compare_with_full_layer<float>(c, 2e-5);
-    compare_with_full_layer<BFloat16>(c, 5e-2);
+    for_each_device_and_type([&](Context& ctx, DType dtype) {
+      INFO(ctx.device().name() << " " << name_of(dtype) << ": " << c.classes << " classes, " << c.outputs
+                               << " outputs, " << c.labels.size() << " RoIs");
+      compare_with_full_layer(ctx, dtype, c);
+    });
   }
 }
 
@@ -154,11 +142,13 @@ TEST_CASE("selective predictors give the same bits at any number of threads") {
   std::vector<std::vector<float>> first;
   for (int threads : {1, 2, 5}) {
     Context ctx({}, {.threads = threads});
-    const Variable x = variable<float>(ctx, {rois, size, size, channels}, gc::values(rois * size * size * channels, 1)),
-                   w = variable<float>(ctx, {6, 1, 1, channels}, gc::values(6 * channels, 2)),
-                   b = variable<float>(ctx, {6}, gc::values(6, 3));
+    auto variable = [&](const Shape& shape, const std::vector<double>& values) {
+      return Variable(typed_tensor(ctx, DType::float32, shape, values), true);
+    };
+    const Variable x = variable({rois, size, size, channels}, gc::values(rois * size * size * channels, 1)),
+                   w = variable({6, 1, 1, channels}, gc::values(6 * channels, 2)), b = variable({6}, gc::values(6, 3));
     const Variable y = selective_mask(ctx, x, w, b, Tensor::from(ctx, {rois}, labels));
-    backward(ctx, y, variable<float>(ctx, y.shape(), gc::values(rois * size * size, 4)).value());
+    backward(ctx, y, variable(y.shape(), gc::values(rois * size * size, 4)).value());
     std::vector<std::vector<float>> all;
     for (const Tensor& t : {y.value(), x.grad(), w.grad(), b.grad()}) all.push_back(t.to_vector<float>(ctx));
     if (first.empty()) first = all;

@@ -53,7 +53,6 @@ std::vector<double> targets(const std::vector<int32_t>& labels, int32_t classes)
 }  // namespace
 
 TEST_CASE("box loss equals its definition: class-wise and agnostic, L1 and smooth, every dtype") {
-  Context ctx;
   std::vector<int32_t> many;
   for (double v : gc::values(50, 4, -100, 1400)) many.push_back(std::max(-1, std::min(int32_t(v), 1203)));
   struct Case {
@@ -67,8 +66,9 @@ TEST_CASE("box loss equals its definition: class-wise and agnostic, L1 and smoot
     const int64_t columns = c.agnostic ? 4 : 4 * c.classes;
     const std::vector<double> d = gc::values(rows * columns, 1, -0.6, 0.6), t = targets(c.labels, c.classes);
     for (double beta : {0.0, 1.0 / 9, 1.0}) {
-      for (DType dtype : kFloatingTypes) {
-        INFO(c.classes << " classes, agnostic " << c.agnostic << ", beta " << beta << ", " << name_of(dtype));
+      for_each_device_and_type([&](Context& ctx, DType dtype) {
+        INFO(ctx.device().name() << ": " << c.classes << " classes, agnostic " << c.agnostic << ", beta " << beta
+                                 << ", " << name_of(dtype));
         const DType full = dtype == DType::float64 ? DType::float64 : DType::float32;
         const Expected expected =
             slow(rounded_to(ctx, dtype, d), rounded_to(ctx, full, t), c.labels, size_t(columns), c.classes, beta);
@@ -83,7 +83,7 @@ TEST_CASE("box loss equals its definition: class-wise and agnostic, L1 and smoot
           const double tolerance = dtype == DType::float64 ? 1e-15 : dtype == DType::float32 ? 1e-7 : 1e-3;
           REQUIRE(std::abs(gradient[i] - expected.gradient[i]) <= tolerance);
         }
-      }
+      });
     }
   }
 }

@@ -61,12 +61,12 @@ std::vector<int32_t> some_labels(const Case& c) {  // every fifth row unused, ba
 }  // namespace
 
 TEST_CASE("softmax cross-entropy equals its definition, also for logits of 100") {
-  Context ctx;
   for (const Case& c : kCases) {
     const std::vector<double> z = gc::values(c.rows * c.columns, 1, -c.largest, c.largest);
     const std::vector<int32_t> labels = some_labels(c);
-    for (DType dtype : kFloatingTypes) {
-      INFO(c.rows << " x " << c.columns << ", |z| up to " << c.largest << ", " << name_of(dtype));
+    for_each_device_and_type([&](Context& ctx, DType dtype) {
+      INFO(ctx.device().name() << ": " << c.rows << " x " << c.columns << ", |z| up to " << c.largest << ", "
+                               << name_of(dtype));
       const Expected expected = slow(rounded_to(ctx, dtype, z), labels, size_t(c.columns));
       const Variable logits(typed_tensor(ctx, dtype, {c.rows, c.columns}, z), true);
       const RowLoss got = softmax_cross_entropy(ctx, logits, Tensor::from(ctx, {c.rows}, labels));
@@ -83,7 +83,7 @@ TEST_CASE("softmax cross-entropy equals its definition, also for logits of 100")
                                                            : 1e-2 / expected.used;
         REQUIRE(std::abs(gradient[i] - expected.gradient[i]) <= tolerance);
       }
-    }
+    });
   }
 }
 
