@@ -79,6 +79,8 @@ bool is_predictor(const std::string& name) {
 
 void save_checkpoint(const std::string& path, const Config& config, const ClassList& classes,
                      const ParameterStore& store, const Optimizer& optimizer, const TrainingState& state) {
+  Config stored = config;
+  stored.output.clear();  // where a run is kept is no part of what it is
   HostTensors tensors = store.state_dict();
   for (auto& [name, tensor] : optimizer.state_dict()) tensors[name] = std::move(tensor);
   const TextMap metadata{{"format", "tailseg checkpoint 1"},
@@ -87,7 +89,7 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
                          {"loader_epoch", std::to_string(state.position.epoch)},
                          {"loader_batch", std::to_string(state.position.batch)},
                          {"optimizer_steps", std::to_string(optimizer.steps())},
-                         {"config", config_toml(config, false)},
+                         {"config", config_toml(stored, false)},
                          {"classes", classes.json()}};
   write_safetensors(path, tensors, metadata);
 }

@@ -120,7 +120,7 @@ TEST_CASE("two runs give the same bits, and so does a run that was stopped and r
   INFO(shop.said);
   const std::string a = contents(shop.checkpoint("a", 6)), b = contents(shop.checkpoint("b", 6));
   REQUIRE(a.size() > 10000);
-  REQUIRE(a == b);
+  REQUIRE((a == b));
   REQUIRE(contents(shop.root / "a/metrics.jsonl").find("segm/AP") != std::string::npos);
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("a run that was killed in the middle of training resumes to the same b
   kill(child, SIGKILL);
   REQUIRE(wait_for(child) == 1000 + SIGKILL);
   REQUIRE(shop.run(shop.train("killed", {"--max-iters", "60", "--resume"})) == 0);
-  REQUIRE(contents(shop.checkpoint("whole", 60)) == contents(shop.checkpoint("killed", 60)));
+  REQUIRE((contents(shop.checkpoint("whole", 60)) == contents(shop.checkpoint("killed", 60))));
 }
 
 TEST_CASE("Ctrl-C writes a checkpoint and ends with 130") {
@@ -179,7 +179,7 @@ TEST_CASE("what a user gets wrong is said in one line, and nothing is lost") {
   REQUIRE(shop.said.find("data.root") != std::string::npos);
   REQUIRE(shop.run(shop.train("new", {"--set", "solver.base_lr=1e30", "--set", "solver.warmup_iters=0"})) == 1);
   REQUIRE(shop.said.find("not finite") != std::string::npos);
-  REQUIRE(contents(shop.checkpoint("run", 2)) == before);
+  REQUIRE((contents(shop.checkpoint("run", 2)) == before));
 }
 
 TEST_CASE("a missing photo stops the run with its name") {
