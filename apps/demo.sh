@@ -52,8 +52,9 @@ step() {
 step data tailseg-make-dataset --output "$run/data" --images 2400 --val-images 240 --seed 1
 step train tailseg-train --config "$config" --set "data.root=$run/data" --output "$run/train"
 checkpoint=$run/train/checkpoints/$(cat "$run/train/checkpoints/last")
-step evaluation tailseg-evaluate --checkpoint "$checkpoint" --data-root "$run/data" --output "$run/evaluation"
-mapfile -t photos < <(find "$run/data/val" -name '*.png' -o -name '*.jpg' | sort | head -n 24)
+step evaluation tailseg-evaluate --checkpoint "$checkpoint" --data-root "$run/data" --output "$run/evaluation" \
+  --pictures 8
+mapfile -t photos < <(find "$run/data/images/val" -name '*.png' -o -name '*.jpg' | sort | head -n 24)
 step pictures tailseg-predict --checkpoint "$checkpoint" --output "$run/pictures" "${photos[@]}"
 
 echo

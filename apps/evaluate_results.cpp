@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <sstream>
 
 #include "apps/command_line.h"
 #include "datasets/evaluation/proposal_recall.h"
+#include "nn/atomic_file.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -174,15 +176,15 @@ void evaluate_detections(const AnnotationSet& set, const Detections& detections,
     types = evaluate_types(set, detections, wanted, evaluation);
   }
   const std::string json = metrics_json(set, protocol, types);
-  if (options.json) {
-    out << json;
-  } else {
-    for (const TypeFigures& type : types) {
-      out << type.type << " (" << protocol << " protocol, " << detections.size() << " results)\n";
-      print_figures(type, out);
-    }
+  std::ostringstream table;
+  for (const TypeFigures& type : types) {
+    table << type.type << " (" << protocol << " protocol, " << detections.size() << " results)\n";
+    print_figures(type, table);
   }
-  if (!options.output.empty()) log << "written: " << write_metrics(options.output, json) << "\n";
+  out << (options.json ? json : table.str());
+  if (options.output.empty()) return;
+  log << "written: " << write_metrics(options.output, json) << "\n";
+  write_file_atomically(options.output + "/table.txt", table.str());
 }
 
 void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log) {

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
                "proposals: detectron2's denominator instead of mmdetection's");
   app.add_option("--threads", options.threads, "0: as many as the machine has")->check(CLI::NonNegativeNumber);
   app.footer(
-      "Examples:\n  tailseg-evaluate --annotations lvis_v1_val.json --results results.json --output evaluation\n"
+      "Example:\n  tailseg-evaluate --annotations lvis_v1_val.json --results results.json --output evaluation\n"
       "  tailseg-evaluate --checkpoint runs/demo/train/checkpoints/iter_0002000.safetensors --output evaluation");
   return tailseg::run_program(app, argc, argv, [&] {
     if (model.checkpoint.empty() == options.results.empty()) {
