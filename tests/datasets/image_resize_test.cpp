@@ -93,7 +93,8 @@ TEST_CASE("rows can be had mirrored and blue first") {
 TEST_CASE("a resizer used before gives the same rows for the next picture") {
   const Image image = source_picture();
   RowResizer used;
-  used.start(Image(40, 30), 100, 90, Resampler::kPillowTriangle);
+  const Image before(40, 30);
+  used.start(before, 100, 90, Resampler::kPillowTriangle);
   std::vector<uint8_t> row(300);
   for (int64_t y = 0; y < 90; ++y) used.row(y, row.data());
   for (const auto& [name, resampler] : kResamplers) {
