@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "apps/config/model_options.h"
+#include "apps/import/convert.h"
 #include "nn/safetensors.h"
 
 namespace tailseg {
@@ -84,7 +85,7 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
   HostTensors tensors = store.state_dict();
   for (auto& [name, tensor] : optimizer.state_dict()) tensors[name] = std::move(tensor);
   const TextMap metadata{{"format", "tailseg checkpoint 1"},
-                         {"background", "last"},
+                         {kMetaBackground, "last"},
                          {"iteration", std::to_string(state.iteration)},
                          {"loader_epoch", std::to_string(state.position.epoch)},
                          {"loader_batch", std::to_string(state.position.batch)},
@@ -107,9 +108,13 @@ TrainingState load_training(const std::string& path, const ClassList& classes, P
           {number(file.metadata, "loader_epoch", path), number(file.metadata, "loader_batch", path)}};
 }
 
-std::vector<std::string> load_weights(const std::string& path, ParameterStore& store) {
+std::vector<std::string> load_weights(const std::string& path, const Config& config, ParameterStore& store) {
   TensorFile file = read_safetensors(path);
-  const auto background = file.metadata.find("background");
+  const auto stride = file.metadata.find(kMetaStrideIn1x1);
+  TS_CHECK(stride == file.metadata.end() || (stride->second == "true") == config.model.stride_in_1x1, path,
+           ": its ResNet ", stride->second == "true" ? "strides" : "does not stride",
+           " in the first 1x1 convolution; set model.stride_in_1x1=", stride->second);
+  const auto background = file.metadata.find(kMetaBackground);
   TS_CHECK(
       background == file.metadata.end() || background->second == "last", path,
       ": its heads keep the background class first; convert it with tailseg-import without --keep-background-first");

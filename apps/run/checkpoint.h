@@ -29,7 +29,7 @@ TrainingState load_training(const std::string& path, const ClassList& classes, P
 
 // Starts from somebody's weights: whatever the file has under the model's names. Predictors of another number of
 // classes are left as they were initialised. Returns lines for the log: what was loaded, left out and missing.
-std::vector<std::string> load_weights(const std::string& path, ParameterStore& store);
+std::vector<std::string> load_weights(const std::string& path, const Config& config, ParameterStore& store);
 
 // A model as its checkpoint describes it, for evaluation and prediction. `overrides` ("key=value") change settings of
 // the stored configuration.

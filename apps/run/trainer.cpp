@@ -145,7 +145,7 @@ void Trainer::start_or_resume() {
            "); go on with --resume, or take another --output");
   const std::string weights = options_.weights.empty() ? config_.model.weights : options_.weights;
   if (weights.empty()) return;
-  for (const std::string& line : load_weights(weights, store_)) log_.line("train", line);
+  for (const std::string& line : load_weights(weights, config_, store_)) log_.line("train", line);
 }
 
 void Trainer::open_files() {
