@@ -72,6 +72,8 @@ void* Allocator::allocate(size_t bytes) {
     }
   }
   if (!block) {
+    const MemoryFigures now = figures();
+    if (now.cached_bytes > now.peak_bytes) drop_cache();  // sizes that no longer come: give them back
     block = system_allocate(size);
     if (!block) {
       drop_cache();

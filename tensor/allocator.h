@@ -1,7 +1,8 @@
 // Memory for tensors: a cache in front of the system's allocator, with figures that can be read at any time.
 //
 // A freed block is kept and handed out again to the next request of its size class, so that a training step allocates
-// nothing from the system after the first. On a GPU everything runs on the context's one stream, so a block may be
+// nothing from the system after the first. A cache that outgrows the peak of live memory (photos of ever new sizes) is
+// given back. On a GPU everything runs on the context's one stream, so a block may be
 // reused at once: the stream orders the old reader before the new writer.
 //
 // With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN and a guard band
