@@ -22,9 +22,9 @@ namespace {
 bool belongs(const std::string& line, int64_t last) {
   rapidjson::Document object;
   object.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
-  if (object.HasParseError() || !object.IsObject()) return false;
-  const auto iteration = object.FindMember("iteration");
-  return iteration != object.MemberEnd() && iteration->value.IsNumber() && iteration->value.GetDouble() <= double(last);
+  if (object.HasParseError() || !object.IsObject() || !object.HasMember("iteration")) return false;
+  const rapidjson::Value& iteration = object["iteration"];
+  return iteration.IsNumber() && iteration.GetDouble() <= double(last);
 }
 
 }  // namespace
