@@ -77,17 +77,30 @@ class Crew {
   int lane_;
 };
 
-// Runs body(crew, item) for every item in [0, items) with `lanes` threads.
+// A body that says Lanes::one owns one thread of a GPU: the launcher gives it a group of one, and so does run.
+template <class Body>
+constexpr bool wants_one_lane() {
+  if constexpr (requires { Body::lanes; }) return Body::lanes == Lanes::one;
+  return false;
+}
+
+// Runs body(crew, item) for every item in [0, items) with `lanes` threads. A body of one lane an item is run as on a
+// GPU too: neighbouring items at the same time, each alone.
 template <class Body>
 void run(int lanes, int64_t items, const Body& body) {
   Shared shared(lanes);
   std::vector<std::jthread> threads;
   for (int lane = 0; lane < lanes; ++lane) {
     threads.emplace_back([&shared, &body, items, lane] {
-      const Crew group(&shared, lane);
-      for (int64_t item = 0; item < items; ++item) {
-        body(group, item);
-        group.sync();
+      if constexpr (wants_one_lane<Body>()) {
+        shared.barrier.arrive_and_wait();  // all begin together
+        for (int64_t item = lane; item < items; item += shared.lanes_count) body(Solo{}, item);
+      } else {
+        const Crew group(&shared, lane);
+        for (int64_t item = 0; item < items; ++item) {
+          body(group, item);
+          group.sync();
+        }
       }
     });
   }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -24,6 +25,7 @@ std::string contents(const fs::path& path) {
 }
 
 pid_t start(const std::vector<std::string>& words, const fs::path& output) {
+  std::fflush(stdout);  // the child must not print it again
   const pid_t child = fork();
   if (child == 0) {
     std::vector<char*> arguments;
