@@ -19,7 +19,7 @@ endif()
 # -ffp-contract=off: a*b+c is two roundings everywhere, so that IoUs and evaluation figures do not depend on the
 # processor. The heavy arithmetic is in oneDNN/cuDNN and does not mind.
 add_library(tailseg_flags INTERFACE)
-# -Wno-psabi -Wno-missing-field-initializers: designated initialisers leave defaults to the struct.
+# -Wno-missing-field-initializers: designated initialisers leave defaults to the struct.
 # -Wno-restrict: g++ 12 sees overlap in "a" + std::string (GCC bug 105329).
 set(_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas -Wno-missing-field-initializers -Wno-restrict)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
