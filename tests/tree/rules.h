@@ -155,29 +155,34 @@ inline Findings long_files(const Sources& sources, size_t limit) {
   return found;
 }
 
-// Functions longer than `limit` lines. Reads clang-format's layout: a head that ends in ") {" (with qualifiers) at some
-// indent, and the first "}" at that indent. A constructor's head may end in its initialisers, ": a_(a) {", 4 further
-// in.
+// Functions longer than `limit` lines. Reads clang-format's layout: a head ends in ") {" (with qualifiers), the first
+// line of its body says how far the body is indented, and the first "}" two less far in closes it.
 inline Findings long_functions(const Sources& sources, size_t limit) {
-  static const std::regex head(R"(^( *)(?!namespace|class|struct|if|for|while|switch|TEST_CASE|\}|#)\S.*\)[^;()]*\{$)");
+  static const std::regex head(R"(^ *(?!namespace|class|struct|if|for|while|switch|TEST_CASE|\}|#)\S.*\)[^;()]*\{$)");
   Findings found;
   for (const Source& source : sources) {
     std::istringstream lines(source.code);
     std::string line, name, close;
     size_t begin = 0, number = 0;
+    enum { outside, head_read, inside } state = outside;
     while (std::getline(lines, line)) {
       ++number;
-      if (std::smatch match; close.empty() && std::regex_match(line, match, head)) {
+      const size_t indent = line.find_first_not_of(' ');
+      if (indent == std::string::npos) continue;
+      if (state == outside && std::regex_match(line, head)) {
+        state = head_read;
         begin = number;
-        const size_t indent = match[1].length();
         name = line.substr(indent, 60);
-        close = std::string(name[0] == ':' && indent >= 4 ? indent - 4 : indent, ' ') + "}";
-      } else if (!close.empty() && line.rfind(close, 0) == 0) {
-        if (number - begin > limit) {
-          found.push_back(source.path + ":" + std::to_string(begin) + ": " + std::to_string(number - begin) +
+      } else if (state == head_read) {
+        state = line[indent] == '}' || indent < 2 ? outside : inside;
+        if (state == inside) close = std::string(indent - 2, ' ') + "}";
+      } else if (state == inside && line.rfind(close, 0) == 0) {
+        state = outside;
+        const size_t length = number - begin;
+        if (length > limit) {
+          found.push_back(source.path + ":" + std::to_string(begin) + ": " + std::to_string(length) +
                           " lines: " + name);
         }
-        close.clear();
       }
     }
   }

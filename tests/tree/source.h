@@ -118,7 +118,7 @@ inline std::vector<std::pair<std::string, std::string>> read_readmes(const std::
 // The files of the tree that a README names: `name.ext` in backticks, and link targets. x.h stands for any stem, DIR
 // for any folder.
 inline std::vector<std::string> pointers(const std::string& readme) {
-  static const std::regex pointer(R"(`([\w/.-]+\.(h|cpp|cu|sh|toml|md|txt|json))`|\]\(([\w/.-]+)\))");
+  static const std::regex pointer(R"(`([\w/.-]+\.(h|cpp|cu|sh|toml|md))`|\]\(([\w/.-]+)\))");
   std::vector<std::string> found;
   for (std::sregex_iterator it(readme.begin(), readme.end(), pointer), end; it != end; ++it) {
     const std::string name = (*it)[1].matched ? (*it)[1].str() : (*it)[3].str();
