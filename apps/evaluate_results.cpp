@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <ostream>
 #include <sstream>
 
@@ -118,18 +117,8 @@ std::string write_metrics(const std::string& folder, const std::string& json) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   TS_CHECK(!error, folder, ": the folder cannot be made: ", error.message());
-  const std::string path = folder + "/metrics.json", unfinished = path + ".tmp";
-  {
-    std::ofstream file(unfinished, std::ios::binary);
-    file << json;
-    file.close();
-    if (!file) {
-      std::filesystem::remove(unfinished, error);
-      fail(path, ": cannot be written (is the disk full or the folder read-only?)");
-    }
-  }
-  std::filesystem::rename(unfinished, path, error);
-  TS_CHECK(!error, path, ": cannot be written: ", error.message());
+  const std::string path = folder + "/metrics.json";
+  write_file_atomically(path, json);
   return path;
 }
 

@@ -1,4 +1,5 @@
 // The figures that are averages over categories, under the published evaluators' names and in their order.
+#include <algorithm>
 #include <cstdio>
 
 #include "datasets/evaluation/evaluate.h"
@@ -97,28 +98,23 @@ void add_recalls(Summary& summary, bool lvis) {
   }
 }
 
-void add_frequency_groups(Summary& summary, const AnnotationSet& set, bool lvis) {
-  bool known = false;
-  for (const Category& category : set.categories) known = known || category.frequency != 0;
-  if (!known) return;
-  for (const char group : {'r', 'c', 'f'}) {
-    const std::string letter(1, group);
-    const double ap = summary.mean_ap(0, -1, [&](size_t label) { return set.categories[label].frequency == group; });
-    if (lvis) {
-      summary.precision("AP" + letter, ap, Summary::kAllIou, 0, letter.c_str());
-    } else {
-      summary.extra("AP" + letter, ap);
-    }
-  }
+bool frequencies_known(const AnnotationSet& set) {
+  return std::any_of(set.categories.begin(), set.categories.end(), [](const Category& c) { return c.frequency != 0; });
 }
 
-void add_frequency_groups_at_50(Summary& summary, const AnnotationSet& set) {
+// APr, APc, APf or, at one threshold, AP50r and its like. Captions only where LVIS's evaluator has a line.
+void add_frequency_groups(Summary& summary, const AnnotationSet& set, const std::string& name, int threshold,
+                          bool captioned) {
+  if (!frequencies_known(set)) return;
   for (const char group : {'r', 'c', 'f'}) {
-    bool known = false;
-    for (const Category& category : set.categories) known = known || category.frequency != 0;
-    if (!known) return;
-    summary.extra(std::string("AP50") + group,
-                  summary.mean_ap(0, 0, [&](size_t label) { return set.categories[label].frequency == group; }));
+    const std::string letter(1, group);
+    const double ap =
+        summary.mean_ap(0, threshold, [&](size_t label) { return set.categories[label].frequency == group; });
+    if (captioned) {
+      summary.precision(name + letter, ap, Summary::kAllIou, 0, letter.c_str());
+    } else {
+      summary.extra(name + letter, ap);
+    }
   }
 }
 
@@ -157,10 +153,10 @@ std::vector<Figure> summarise(const AnnotationSet& set, const std::vector<Catego
   for (int area = 1; area < kAreas; ++area) {
     summary.precision(std::string("AP") + kAreaSuffix[area], summary.mean_ap(area), Summary::kAllIou, area);
   }
-  if (lvis) add_frequency_groups(summary, set, true);
+  if (lvis) add_frequency_groups(summary, set, "AP", -1, true);
   add_recalls(summary, lvis);
-  if (!lvis) add_frequency_groups(summary, set, false);
-  add_frequency_groups_at_50(summary, set);
+  if (!lvis) add_frequency_groups(summary, set, "AP", -1, false);
+  add_frequency_groups(summary, set, "AP50", 0, false);
   add_instance_bins(summary, set, options);
   return summary.take();
 }

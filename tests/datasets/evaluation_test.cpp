@@ -189,6 +189,58 @@ TEST_CASE("mask evaluation sizes a detection by its box when the results have bo
   REQUIRE(evaluate(set, detections, options).figure("APs") == Approx(.5).epsilon(1e-12));
 }
 
+TEST_CASE("COCO keeps 100 detections of an image and category, LVIS 300 of an image, and the hit is the next one") {
+  const AnnotationSet set = set_of(truth(1, 1, "[10, 10, 20, 20]", 400));
+  const Box hit = {10, 10, 20, 20}, miss = {60, 60, 20, 20};
+  const auto ap = [&](Protocol protocol, int better, int32_t label, int max_per_image = 300) {
+    Detections detections;
+    detections.add(0, 0, .5, &hit, nullptr);
+    for (int i = 0; i < better; ++i) detections.add(0, label, .9, &miss, nullptr);
+    EvaluationOptions options;
+    options.protocol = protocol;
+    options.max_per_image = max_per_image;
+    return evaluate(set, detections, options).categories[0].mean_ap();
+  };
+  REQUIRE(ap(Protocol::kCoco, 99, 0) == Approx(.01).epsilon(1e-12));
+  REQUIRE(ap(Protocol::kCoco, 100, 0) == 0);
+  REQUIRE(ap(Protocol::kCoco, 100, 1) == Approx(1).epsilon(1e-12));
+  // category 2 is unknown in the image and so dropped, but its detections have taken the places
+  REQUIRE(ap(Protocol::kLvis, 299, 1) == Approx(1).epsilon(1e-12));
+  REQUIRE(ap(Protocol::kLvis, 300, 1) == 0);
+  REQUIRE(ap(Protocol::kLvis, 300, -1) == 0);
+  REQUIRE(ap(Protocol::kLvis, 300, 1, -1) == Approx(1).epsilon(1e-12));
+}
+
+TEST_CASE("of equal scores at the 300th place the earlier in the file is kept") {
+  const AnnotationSet set = set_of(truth(1, 1, "[10, 10, 20, 20]", 400));
+  const Box hit = {10, 10, 20, 20}, miss = {60, 60, 20, 20};
+  for (const bool early : {true, false}) {
+    Detections detections;
+    if (early) detections.add(0, 0, .5, &hit, nullptr);
+    for (int i = 0; i < 300; ++i) detections.add(0, 1, .5, &miss, nullptr);
+    if (!early) detections.add(0, 0, .5, &hit, nullptr);
+    const double expected = early ? 1 : 0;
+    REQUIRE(run(set, detections, Protocol::kLvis, "bbox").categories[0].mean_ap() == Approx(expected).margin(1e-12));
+  }
+}
+
+TEST_CASE("LVIS looks for boxes in the first result it keeps: the best of an image that has too many") {
+  const std::string square = R"(, "segmentation": [[10, 10, 20, 10, 20, 20, 10, 20]])";
+  const AnnotationSet set = set_of(truth(1, 1, "[60, 60, 10, 10]", 100, square));
+  const std::string wrong = rle_to_string(box_to_rle({70, 70, 10, 10}, 100, 100).counts);
+  const std::string right = rle_to_string(box_to_rle({10, 10, 10, 10}, 100, 100).counts);
+  const std::string_view wrong_text = wrong, right_text = right;
+  const Box large = {10, 10, 40, 40}, small = {60, 60, 10, 10};
+  for (const int fillers : {100, 300}) {
+    Detections detections;
+    for (int i = 0; i < fillers; ++i) detections.add(0, 1, .1, nullptr, &wrong_text);
+    detections.add(0, 0, .9, &large, &wrong_text);  // a false positive of small mask and medium box
+    detections.add(0, 0, .5, &small, &right_text);
+    const double expected = fillers == 300 ? 1 : .5;
+    REQUIRE(run(set, detections, Protocol::kLvis, "segm").figure("APs") == Approx(expected).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("what cannot be evaluated is refused") {
   const AnnotationSet boxes = set_of(truth(1, 1, "[10, 10, 20, 20]", 400));
   const AnnotationSet coco = set_of("", R"({"id": 1, "width": 9, "height": 9, "file_name": "a.jpg"})");
