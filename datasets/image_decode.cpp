@@ -47,17 +47,17 @@ namespace {
 
 std::string megapixels(double pixels) { return text(pixels / 1e6, " megapixels"); }
 
-void check_file_size(int64_t size, const std::string& name, int64_t max_bytes) {
-  TS_CHECK(max_bytes > 0 && max_bytes <= std::numeric_limits<int>::max(), "the file size limit for images is ",
-           max_bytes, " bytes, expected 1 to 2^31 - 1");
-  TS_CHECK(size <= max_bytes, "reading image ", name, ": the file has ", size, " bytes, more than the limit of ",
+void check_file_size(int64_t size, const std::string& name, int64_t max_bytes, std::string_view kind) {
+  TS_CHECK(max_bytes > 0 && max_bytes <= std::numeric_limits<int>::max(), "reading ", kind, ' ', name,
+           ": the file size limit is ", max_bytes, " bytes, expected 1 to 2^31 - 1");
+  TS_CHECK(size <= max_bytes, "reading ", kind, ' ', name, ": the file has ", size, " bytes, more than the limit of ",
            max_bytes, "; raise the limit if the file is meant to be that large");
 }
 
 }  // namespace
 
 ImageInfo probe_image(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
-  check_file_size(static_cast<int64_t>(bytes.size()), name, options.max_file_bytes);
+  check_file_size(static_cast<int64_t>(bytes.size()), name, options.max_file_bytes, "image");
   const ImageContainer container = scan_image_container(bytes, name);
   const int64_t width = container.width, height = container.height;
   TS_CHECK(width > 0 && height > 0, "reading image ", name, ": its header says ", width, " x ", height);
@@ -87,19 +87,19 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name, cons
   return options.apply_exif_orientation ? apply_orientation(std::move(image), info.orientation) : image;
 }
 
-void read_file_bytes(const std::string& path, int64_t max_bytes, std::vector<uint8_t>& bytes) {
+void read_file_bytes(const std::string& path, int64_t max_bytes, std::vector<uint8_t>& bytes, std::string_view kind) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
-  TS_CHECK(std::filesystem::exists(status), "reading image ", path, ": no such file");
-  TS_CHECK(std::filesystem::is_regular_file(status), "reading image ", path, ": not a regular file");
+  TS_CHECK(std::filesystem::exists(status), "reading ", kind, ' ', path, ": no such file");
+  TS_CHECK(std::filesystem::is_regular_file(status), "reading ", kind, ' ', path, ": not a regular file");
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  TS_CHECK(file, "reading image ", path, ": ", std::strerror(errno));
+  TS_CHECK(file, "reading ", kind, ' ', path, ": ", std::strerror(errno));
   const auto size = std::filesystem::file_size(path, error);
-  TS_CHECK(!error, "reading image ", path, ": ", error.message());
-  check_file_size(static_cast<int64_t>(size), path, max_bytes);
+  TS_CHECK(!error, "reading ", kind, ' ', path, ": ", error.message());
+  check_file_size(static_cast<int64_t>(size), path, max_bytes, kind);
   bytes.resize(size);
   const size_t got = std::fread(bytes.data(), 1, bytes.size(), file.get());
-  TS_CHECK(got == bytes.size(), "reading image ", path, ": read ", got, " of ", bytes.size(), " bytes");
+  TS_CHECK(got == bytes.size(), "reading ", kind, ' ', path, ": read ", got, " of ", bytes.size(), " bytes");
 }
 
 Image read_image(const std::string& path, const DecodeOptions& options) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datasets/image.h"
@@ -39,7 +40,8 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name, cons
 // The same for a file. A file that is missing, not readable or larger than max_file_bytes is an Error too.
 Image read_image(const std::string& path, const DecodeOptions& options = {});
 
-// A whole file into `bytes` (its storage is reused), refused beyond `max_bytes`.
-void read_file_bytes(const std::string& path, int64_t max_bytes, std::vector<uint8_t>& bytes);
+// A whole file into `bytes` (its storage is reused), refused beyond `max_bytes`. `kind` names it in messages.
+void read_file_bytes(const std::string& path, int64_t max_bytes, std::vector<uint8_t>& bytes,
+                     std::string_view kind = "image");
 
 }  // namespace tailseg

@@ -90,7 +90,7 @@ ClassList glyph_classes(int64_t count, const std::string& font) {
 
 std::vector<SyntheticClass> read_categories(const std::string& path) {
   std::vector<uint8_t> bytes;
-  read_file_bytes(path, int64_t{1} << 30, bytes);
+  read_file_bytes(path, int64_t{1} << 30, bytes, "categories");
   rapidjson::Document document;
   document.Parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   TS_CHECK(!document.HasParseError(), "reading categories ", path, ": byte ", document.GetErrorOffset(), ": ",

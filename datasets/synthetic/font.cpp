@@ -94,7 +94,7 @@ struct Font::Data {
 };
 
 Font::Font(const std::string& path) : data_(std::make_unique<Data>()) {
-  read_file_bytes(path, int64_t{64} << 20, data_->bytes);
+  read_file_bytes(path, int64_t{64} << 20, data_->bytes, "font");
   const int offset = data_->bytes.size() > 12 ? stbtt_GetFontOffsetForIndex(data_->bytes.data(), 0) : -1;
   TS_CHECK(offset >= 0 && stbtt_InitFont(&data_->info, data_->bytes.data(), offset), "reading font ", path,
            ": not a TrueType or OpenType font");
