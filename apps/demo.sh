@@ -39,7 +39,7 @@ step() {
     return
   fi
   echo "demo: $name"
-  if [[ $name == train && $(cat "$run/.done/train.begun" 2> /dev/null) == "$made_from" ]]; then
+  if [[ -e $run/$name/checkpoints/last && $(cat "$run/.done/$name.begun" 2> /dev/null) == "$made_from" ]]; then
     set -- "$@" --resume
   else
     rm -rf "${run:?}/$name"
