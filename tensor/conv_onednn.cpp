@@ -2,11 +2,11 @@
 // it pays (onednn_winograd.h); everything else is the library's direct algorithm, which reads and writes [N, H, W, C]
 // as it is. The choice is a function of the shapes alone, so that two runs do the same arithmetic.
 #include "tensor/conv.h"
+#include "tensor/conv_epilogue.h"
 #include "tensor/conv_naive_body.h"
 #include "tensor/onednn_disjoint.h"
 #include "tensor/onednn_plan.h"
 #include "tensor/onednn_winograd.h"
-#include "tensor/parallel.h"
 #include "tensor/profiler.h"
 
 namespace tailseg {
@@ -124,23 +124,6 @@ Plan plan_backward_filter(const dnnl::engine& engine, const ConvSizes& g) {
   return plan;
 }
 
-// x[row, c] = relu(x + bias[c]) in place: the epilogue of a transposed convolution.
-void add_bias(Context& ctx, const Tensor& x, const Tensor* bias, bool relu) {
-  if (!bias && !relu) return;
-  const int64_t channels = x.size(3);
-  float* values = x.data<float>();
-  const float* shift = bias ? bias->data<float>() : nullptr;
-  parallel_ranges(ctx.threads(), x.elements() / channels, [=](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* line = values + row * channels;
-      for (int64_t c = 0; c < channels; ++c) {
-        const float value = line[c] + (shift ? shift[c] : 0.0f);
-        line[c] = relu && value < 0.0f ? 0.0f : value;
-      }
-    }
-  });
-}
-
 }  // namespace
 
 bool conv2d_onednn(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
@@ -181,12 +164,14 @@ bool conv2d_backward_data_onednn(Context& ctx, const Tensor& dy, const Tensor& w
     winograd::backward_data(ctx, plans, g, dy, w, epilogue, dx);
     return true;
   }
-  KernelScope scope(ctx, "conv_backward_data_direct", cost_of(g, false));
-  const onednn::ThreadScope threads(ctx.threads());
-  const Plan& plan = plans.find(key_of(kBackwardData, g, false, false, false),
-                                [&](const dnnl::engine& engine) { return plan_backward_data(engine, g); });
-  plans.run(ctx, plan, {dy.raw(), w.raw(), dx.raw()});
-  add_bias(ctx, dx, epilogue.bias, epilogue.relu);
+  {
+    KernelScope scope(ctx, "conv_backward_data_direct", cost_of(g, false));
+    const onednn::ThreadScope threads(ctx.threads());
+    const Plan& plan = plans.find(key_of(kBackwardData, g, false, false, false),
+                                  [&](const dnnl::engine& engine) { return plan_backward_data(engine, g); });
+    plans.run(ctx, plan, {dy.raw(), w.raw(), dx.raw()});
+  }
+  if (epilogue.bias || epilogue.relu) apply_conv_epilogue(ctx, dx, epilogue);
   return true;
 }
 

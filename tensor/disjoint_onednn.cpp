@@ -9,9 +9,9 @@
 namespace tailseg::disjoint {
 namespace {
 
-using onednn::Buffer;
 using onednn::Plans;
 using onednn::Product;
+using onednn::Scratch;
 
 bool is_plain(const ConvSizes& g) { return g.stride == 1; }  // the patches are x itself
 
@@ -94,14 +94,15 @@ void forward(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, co
   // One block where nothing but the product touches the memory.
   const bool plain = is_plain(g);
   const int64_t block = plain && !epilogue.residual ? rows : std::min(rows, block_rows(plain ? g.k : inner));
-  const Buffer patches(ctx, plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
+  Scratch::Frame scratch(plans.scratch());
+  float* patches = scratch.floats(plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t end = std::min(rows, begin + block);
     const float* from = x.data<float>() + begin * inner;
     float* to = y.data<float>() + begin * g.k;
     if (!plain) {
-      gather(ctx, g, x.data<float>(), begin, end, patches.floats());
-      from = patches.floats();
+      gather(ctx, g, x.data<float>(), begin, end, patches);
+      from = patches;
     }
     if (epilogue.residual) copy(ctx, epilogue.residual->data<float>() + begin * g.k, (end - begin) * g.k, to);
     const Product product{.m = end - begin,
@@ -126,13 +127,14 @@ void backward_data(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor&
                             epilogue.bias ? epilogue.bias->data<float>() : nullptr, dx.data<float>());
   }
   const int64_t block = std::min(rows, block_rows(inner));
-  const Buffer patches(ctx, sizeof(float) * static_cast<size_t>(block * inner));
+  Scratch::Frame scratch(plans.scratch());
+  float* patches = scratch.floats(sizeof(float) * static_cast<size_t>(block * inner));
   fill_unread(ctx, g, epilogue, dx);
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t end = std::min(rows, begin + block);
     onednn::multiply(ctx, plans, {.m = end - begin, .n = inner, .k = g.k}, dy.data<float>() + begin * g.k,
-                     w.data<float>(), nullptr, patches.floats());
-    scatter(ctx, g, patches.floats(), begin, end, epilogue, dx.data<float>());
+                     w.data<float>(), nullptr, patches);
+    scatter(ctx, g, patches, begin, end, epilogue, dx.data<float>());
   }
 }
 
@@ -142,13 +144,14 @@ void backward_filter(Context& ctx, Plans& plans, const ConvSizes& g, const Tenso
   const int64_t rows = g.n * g.p * g.q, inner = g.r * g.s * g.c;
   const bool plain = is_plain(g);
   const int64_t block = plain ? rows : std::min(rows, block_rows(inner));
-  const Buffer patches(ctx, plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
+  Scratch::Frame scratch(plans.scratch());
+  float* patches = scratch.floats(plain ? 0 : sizeof(float) * static_cast<size_t>(block * inner));
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t end = std::min(rows, begin + block);
-    if (!plain) gather(ctx, g, x.data<float>(), begin, end, patches.floats());
+    if (!plain) gather(ctx, g, x.data<float>(), begin, end, patches);
     const Product product{.m = g.k, .n = inner, .k = end - begin, .transpose_a = true, .add = begin > 0};
-    onednn::multiply(ctx, plans, product, dy.data<float>() + begin * g.k, plain ? x.data<float>() : patches.floats(),
-                     nullptr, dw.data<float>());
+    onednn::multiply(ctx, plans, product, dy.data<float>() + begin * g.k, plain ? x.data<float>() : patches, nullptr,
+                     dw.data<float>());
   }
 }
 

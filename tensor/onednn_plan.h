@@ -2,8 +2,8 @@
 // of plans that a Context keeps. Included by *_onednn.cpp only: it brings dnnl.hpp.
 //
 // Tailseg's tensors are [N, H, W, C] and [K, R, S, C]. Where the library wants another layout the plan holds the
-// conversion, whose buffer comes from the context's allocator as the library's scratchpad does, so that the allocator's
-// figures are the whole truth about memory.
+// conversion. Its buffer is scratch memory, as the library's scratchpad is, so that the allocator's figures are the
+// whole truth about memory.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/onednn_scratch.h"
 #include "tensor/tensor.h"
 
 namespace tailseg::onednn {
@@ -31,28 +32,6 @@ auto checked(const std::string& what, F&& f) {
     fail("oneDNN, ", what, ": ", error.what(), " (status ", int(error.status), ")");
   }
 }
-
-// A block of the context's memory for the length of one call.
-class Buffer {
- public:
-  Buffer(Context& ctx, size_t bytes)
-      : allocator_(ctx.allocator()), bytes_(bytes), block_(bytes ? allocator_->allocate(bytes) : nullptr) {}
-  ~Buffer() {
-    if (block_) allocator_->release(block_, bytes_);
-  }
-  Buffer(Buffer&& other) noexcept
-      : allocator_(other.allocator_), bytes_(other.bytes_), block_(std::exchange(other.block_, nullptr)) {}
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  Buffer& operator=(Buffer&&) = delete;
-  void* data() const { return block_; }
-  float* floats() const { return static_cast<float*>(block_); }
-
- private:
-  std::shared_ptr<Allocator> allocator_;
-  size_t bytes_;
-  void* block_;
-};
 
 // One argument of a library call: our layout, and the library's where that differs.
 struct Operand {
@@ -89,6 +68,7 @@ class Plans {
   // once.
   void execute(const Plan& plan, std::initializer_list<void*> pointers, void* scratch) const;
 
+  Scratch& scratch() { return scratch_; }
   int64_t kept() const { return static_cast<int64_t>(order_.size()); }
   int64_t made() const { return made_; }
 
@@ -102,6 +82,7 @@ class Plans {
   std::list<Entry> order_;  // most recently used first
   std::map<Key, std::list<Entry>::iterator> index_;
   int64_t made_ = 0;
+  Scratch scratch_;
 };
 
 // Makes an operand and, where layouts differ, its conversion.

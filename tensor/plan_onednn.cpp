@@ -6,6 +6,7 @@
 #include "tensor/onednn_plan.h"
 
 namespace tailseg::onednn {
+
 ThreadScope::ThreadScope([[maybe_unused]] int threads) {
 #ifdef TAILSEG_OPENMP
   before_ = omp_get_max_threads();
@@ -23,11 +24,9 @@ Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memor
                      const dnnl::memory::desc& library, bool is_result) {
   Operand operand{argument, ours, library, {}, is_result};
   if (ours == library) return operand;
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto& from = is_result ? library : ours;
   const auto& to = is_result ? ours : library;
-  operand.conversion = dnnl::reorder(dnnl::reorder::primitive_desc(engine, from, engine, to, attributes));
+  operand.conversion = dnnl::reorder(dnnl::reorder::primitive_desc(engine, from, engine, to));
   return operand;
 }
 
@@ -41,7 +40,7 @@ dnnl::primitive_attr make_attributes(bool residual, bool relu) {
   return attributes;
 }
 
-Plans::Plans(Context&) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+Plans::Plans(Context& ctx) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), scratch_(ctx.allocator()) {
   dnnl::set_primitive_cache_capacity(0);  // the library's own cache would keep what ours has dropped
 }
 
@@ -66,7 +65,7 @@ Plan& Plans::insert(const Key& key, Plan plan) {
 void Plans::run(Context& ctx, const Plan& plan, const std::vector<void*>& pointers) {
   checked(plan.shapes, [&] {
     const ThreadScope threads(ctx.threads());
-    std::vector<Buffer> buffers;
+    Scratch::Frame scratch(scratch_);
     std::unordered_map<int, dnnl::memory> arguments;
     for (size_t i = 0; i < plan.operands.size(); ++i) {
       const Operand& operand = plan.operands[i];
@@ -75,15 +74,13 @@ void Plans::run(Context& ctx, const Plan& plan, const std::vector<void*>& pointe
         arguments[operand.argument] = ours;
         continue;
       }
-      buffers.emplace_back(ctx, operand.library.get_size());
-      const dnnl::memory theirs(operand.library, engine_, buffers.back().data());
+      const dnnl::memory theirs(operand.library, engine_, scratch.take(operand.library.get_size()));
       if (!operand.is_result) {
         operand.conversion.execute(stream_, {{DNNL_ARG_FROM, ours}, {DNNL_ARG_TO, theirs}});
       }
       arguments[operand.argument] = theirs;
     }
-    buffers.emplace_back(ctx, plan.scratchpad.get_size());
-    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, buffers.back().data());
+    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(plan.scratchpad, engine_, scratch.take(plan.scratchpad.get_size()));
     plan.primitive.execute(stream_, arguments);
     for (size_t i = 0; i < plan.operands.size(); ++i) {
       const Operand& operand = plan.operands[i];

@@ -7,14 +7,18 @@ namespace tailseg::winograd {
 namespace {
 
 using dnnl::memory;
-using onednn::Buffer;
 using onednn::Plan;
 using onednn::Plans;
+using onednn::Scratch;
 
 // One direction's layer, as a forward pass: g's own, or that of the data's gradient.
 struct Layer {
   int64_t n, h, w, c, k, p, q, padding;
+  Grid grid() const { return {n, h, w, p, q, padding}; }
 };
+
+Layer forward_layer(const ConvSizes& g) { return {g.n, g.h, g.w, g.c, g.k, g.p, g.q, g.padding}; }
+Layer backward_layer(const ConvSizes& g) { return {g.n, g.p, g.q, g.k, g.c, g.h, g.w, kTaps - 1 - g.padding}; }
 
 struct Output {
   const float* bias;
@@ -80,26 +84,25 @@ void transform_filters(int threads, const float* taps, int64_t row_step, int64_t
   });
 }
 
-// One tile's products back to its outputs, with the epilogue; what lies outside the image is dropped.
-void transform_back(const Layer& layer, const Grid& grid, int64_t tile, const Matrices& m, int64_t row,
-                    const Output& out) {
-  const int64_t y0 = grid.row(tile), x0 = grid.column(tile);
-  const int64_t height = std::min<int64_t>(kTile, layer.p - y0), width = std::min<int64_t>(kTile, layer.q - x0);
-  const int64_t corner = ((grid.image(tile) * layer.p + y0) * layer.q + x0) * layer.k;
+// One tile's products back to its outputs, with the epilogue; what lies outside the images is dropped.
+void transform_back(int64_t width, const Pixels<kTile>& pixels, const Matrices& m, int64_t row, const Output& out) {
   const float* first = m.at(0, row);
-  for (int64_t k = 0; k < layer.k; k += kLanes) {
+  for (int64_t k = 0; k < m.columns; k += kLanes) {
     Lanes products[kPatch][kPatch], outputs[kTile][kTile];
 #pragma GCC unroll 36
     for (int e = 0; e < kProducts; ++e) products[e / kPatch][e % kPatch] = load(first + e * m.stride() + k);
     transform_both<kPatch, kTile>(products, outputs, transform_output);
     const Lanes bias = out.bias ? load(out.bias + k) : Lanes{};
-    for (int64_t i = 0; i < height; ++i) {
-      for (int64_t j = 0; j < width; ++j) {
-        const int64_t at = corner + (i * layer.q + j) * layer.k + k;
-        Lanes value = outputs[i][j] + bias;
-        if (out.residual) value += load(out.residual + at);
-        if (out.relu) value = value < 0.0f ? Lanes{} : value;
-        store(out.y + at, value);
+    const auto write = [&](int64_t pixel, const Lanes& sum) {
+      Lanes value = sum + bias;
+      if (out.residual) value += load(out.residual + pixel * m.columns + k);
+      if (out.relu) value = value < 0.0f ? Lanes{} : value;
+      store(out.y + pixel * m.columns + k, value);
+    };
+    for (int i = 0; i < kTile; ++i) {
+      for (int j = 0; j < kTile; ++j) {
+        const int64_t pixel = pixels.whole ? pixels.at[0][0] + i * width + j : pixels.at[i][j];
+        if (pixel >= 0) write(pixel, outputs[i][j]);
       }
     }
   }
@@ -129,7 +132,7 @@ Plan plan_products(const dnnl::engine& engine, int64_t batch, int64_t tiles, int
 }
 
 void run(Context& ctx, Plans& plans, const Layer& layer, const float* x, const Matrices& u, const Output& out) {
-  const Grid grid(layer.n, layer.p, layer.q);
+  const Grid grid = layer.grid();
   const int64_t tiles = grid.tiles(), threads = ctx.threads();
   // Enough rows for the product to run at full speed, few enough for the caches. A layer with fewer is one chunk whose
   // steps are spread over the threads; otherwise every thread takes whole chunks.
@@ -146,12 +149,11 @@ void run(Context& ctx, Plans& plans, const Layer& layer, const float* x, const M
   });
   const size_t v_bytes = Matrices::bytes(size, layer.c), m_bytes = Matrices::bytes(size, layer.k);
   const size_t scratch_bytes = plan.scratchpad.get_size();
-  const auto w = static_cast<size_t>(workers);
-  const Buffer v_memory(ctx, w * v_bytes), m_memory(ctx, w * m_bytes);
-  const Buffer scratch(ctx, static_cast<size_t>(workers * shares) * scratch_bytes);
-  const auto part = [](const Buffer& buffer, size_t bytes, int64_t i) {
-    return static_cast<char*>(buffer.data()) + bytes * static_cast<size_t>(i);
-  };
+  Scratch::Frame frame(plans.scratch());
+  char* v_memory = static_cast<char*>(frame.take(static_cast<size_t>(workers) * v_bytes));
+  char* m_memory = static_cast<char*>(frame.take(static_cast<size_t>(workers) * m_bytes));
+  char* scratch = static_cast<char*>(frame.take(static_cast<size_t>(workers * shares) * scratch_bytes));
+  const auto part = [](char* memory, size_t bytes, int64_t i) { return memory + bytes * static_cast<size_t>(i); };
 
   const auto run_chunk = [&](int64_t chunk, int64_t worker) {
     const int64_t begin = chunk * size, count = std::min(tiles, begin + size) - begin;
@@ -159,10 +161,7 @@ void run(Context& ctx, Plans& plans, const Layer& layer, const float* x, const M
     const Matrices m{reinterpret_cast<float*>(part(m_memory, m_bytes, worker)), size, layer.k};
     parallel_ranges(ctx.threads(), count, [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
-        const int64_t tile = begin + i;
-        const Image image{x + grid.image(tile) * layer.h * layer.w * layer.c, layer.h, layer.w, layer.c};
-        transform_patch<kPatch>(image, grid.row(tile) - layer.padding, grid.column(tile) - layer.padding,
-                                transform_input, v, i);
+        transform_patch<kPatch>(x, layer.w, grid.inputs(begin + i), transform_input, v, i);
       }
     });
     parallel_ranges(ctx.threads(), shares, [&](int64_t from, int64_t to) {
@@ -173,7 +172,7 @@ void run(Context& ctx, Plans& plans, const Layer& layer, const float* x, const M
       }
     });
     parallel_ranges(ctx.threads(), count, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) transform_back(layer, grid, begin + i, m, i, out);
+      for (int64_t i = from; i < to; ++i) transform_back(layer.q, grid.outputs(begin + i), m, i, out);
     });
   };
   if (one_chunk) return run_chunk(0, 0);
@@ -192,7 +191,7 @@ Cost cost_of(const Layer& layer, bool residual) {
   const double outputs = double(layer.n * layer.p * layer.q * layer.k);
   const double values = double(layer.n * layer.h * layer.w * layer.c) + outputs * (residual ? 2 : 1) +
                         double(kTaps * kTaps * layer.c * layer.k);
-  const double tiles = double(Grid(layer.n, layer.p, layer.q).tiles());
+  const double tiles = double(layer.grid().tiles());
   return {4 * values, 2.0 * kProducts * tiles * double(layer.c) * double(layer.k)};
 }
 
@@ -211,22 +210,23 @@ bool pays(const ConvSizes& g, Direction direction) {
   if (!serves || g.c * g.k < 1024) return false;
   const bool large = Matrices::bytes(g.c, g.k) > (size_t{16} << 20);
   const int64_t fixed = large ? 900 : direction == Direction::backward_filter ? 100 : 450;
-  const bool transposed = direction == Direction::backward_data;
-  const int64_t tiles = Grid(g.n, transposed ? g.h : g.p, transposed ? g.w : g.q).tiles();
+  const Layer layer = direction == Direction::backward_data ? backward_layer(g) : forward_layer(g);
+  const int64_t tiles = layer.grid().tiles();
   return kTaps * kTaps * g.n * g.p * g.q > kProducts * tiles + fixed;
 }
 
 void forward(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,
              const ConvEpilogue& epilogue, const Tensor& y) {
-  const Layer layer{g.n, g.h, g.w, g.c, g.k, g.p, g.q, g.padding};
+  const Layer layer = forward_layer(g);
   KernelScope scope(ctx, "conv_forward_winograd", cost_of(layer, epilogue.residual));
   const onednn::ThreadScope one(1);
-  const Buffer u_memory(ctx, Matrices::bytes(g.c, g.k));
-  const Matrices u{u_memory.floats(), g.c, g.k};
+  Scratch::Frame frame(plans.scratch());
+  const Matrices u{frame.floats(Matrices::bytes(g.c, g.k)), g.c, g.k};
   {
-    const Buffer turned(ctx, w.bytes());
-    transpose_filters(ctx.threads(), w.data<float>(), g.k, g.c, turned.floats());
-    transform_filters(ctx.threads(), turned.floats(), kTaps * g.c * g.k, g.c * g.k, g.k, u);
+    Scratch::Frame inner(plans.scratch());
+    float* turned = inner.floats(w.bytes());
+    transpose_filters(ctx.threads(), w.data<float>(), g.k, g.c, turned);
+    transform_filters(ctx.threads(), turned, kTaps * g.c * g.k, g.c * g.k, g.k, u);
   }
   run(ctx, plans, layer, x.data<float>(), u,
       {optional(epilogue.bias), optional(epilogue.residual), epilogue.relu, y.data<float>()});
@@ -234,11 +234,11 @@ void forward(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, co
 
 void backward_data(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& dy, const Tensor& w,
                    const ConvEpilogue& epilogue, const Tensor& dx) {
-  const Layer layer{g.n, g.p, g.q, g.k, g.c, g.h, g.w, kTaps - 1 - g.padding};
+  const Layer layer = backward_layer(g);
   KernelScope scope(ctx, "conv_backward_data_winograd", cost_of(layer, false));
   const onednn::ThreadScope one(1);
-  const Buffer u_memory(ctx, Matrices::bytes(g.k, g.c));
-  const Matrices u{u_memory.floats(), g.k, g.c};
+  Scratch::Frame frame(plans.scratch());
+  const Matrices u{frame.floats(Matrices::bytes(g.k, g.c)), g.k, g.c};
   // From the last tap backwards: the correlation's window is turned by half a turn.
   transform_filters(ctx.threads(), w.data<float>() + (kTaps * kTaps - 1) * g.c, -kTaps * g.c, -g.c, kTaps * kTaps * g.c,
                     u);
