@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "tensor/parallel.h"
 #include "tensor/philox.h"
@@ -121,28 +122,28 @@ void ParameterStore::freeze(const std::string& prefix) {
 }
 
 void ParameterStore::consolidate() {
+  std::vector<std::pair<Variable, int64_t>> places;  // each trained parameter's first element
   int64_t total = 0;
   for (bool norm : {false, true}) {
     if (norm) norm_begin_ = total;
     for (const ParameterEntry& entry : entries_) {
-      if (entry.variable.requires_grad() && entry.norm == norm) total += padded(entry.variable.value().elements());
+      if (!entry.variable.requires_grad() || entry.norm != norm) continue;
+      places.emplace_back(entry.variable, total);
+      total += padded(entry.variable.value().elements());
     }
   }
+  const auto slice = [](const Tensor& arena, const Variable& variable, int64_t at) {
+    return arena.slice(at, at + variable.value().elements()).reshape(variable.shape());
+  };
   values_ = Tensor::zeros(ctx_, {total}, dtype_);
-  gradients_ = Tensor::zeros(ctx_, {total}, dtype_);
-  int64_t at = 0;
-  for (bool norm : {false, true}) {
-    for (const ParameterEntry& entry : entries_) {
-      const Variable& variable = entry.variable;
-      if (!variable.requires_grad() || entry.norm != norm) continue;
-      const int64_t elements = variable.value().elements();
-      const Tensor home = values_.slice(at, at + elements).reshape(variable.shape());
-      home.copy_from(ctx_, variable.value());
-      variable.set_value(home);
-      variable.set_grad_home(gradients_.slice(at, at + elements).reshape(variable.shape()));
-      at += padded(elements);
-    }
+  for (const auto& [variable, at] : places) {
+    const Tensor home = slice(values_, variable, at);
+    home.copy_from(ctx_, variable.value());
+    variable.set_value(home);
   }
+  ctx_.allocator()->drop_cache();  // the parameters' first homes: no later tensor has their sizes
+  gradients_ = Tensor::zeros(ctx_, {total}, dtype_);
+  for (const auto& [variable, at] : places) variable.set_grad_home(slice(gradients_, variable, at));
 }
 
 const ParameterEntry* ParameterStore::find(const std::string& name) const {

@@ -1,5 +1,6 @@
 #include "tensor/allocator.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,14 +8,27 @@
 
 #include "tensor/error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace tailseg {
 namespace {
 
 constexpr size_t kAlignment = 64;
+constexpr size_t kStep = 512;  // of block sizes
 constexpr size_t kGuardBytes = 64;
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kSmallBlock = kMiB, kSmallSegment = 4 * kMiB, kLargeSegment = 64 * kMiB, kSegmentStep = 2 * kMiB;
 constexpr unsigned char kGuard = 0xA5;
 
 std::string mebibytes(int64_t bytes) { return text(static_cast<double>(bytes >> 10) / 1024.0, " MiB"); }
+
+// What a request is rounded up to.
+size_t block_bytes(size_t bytes) {
+  if (debug_memory()) bytes += kGuardBytes;
+  return (std::max<size_t>(bytes, 1) + kStep - 1) / kStep * kStep;
+}
 
 class CpuAllocator final : public Allocator {
  public:
@@ -26,6 +40,10 @@ class CpuAllocator final : public Allocator {
   const char* device_name() const override { return "cpu"; }
   void set_bytes(void* to, int value, size_t bytes) override { std::memset(to, value, bytes); }
   void read_bytes(void* to, const void* from, size_t bytes) noexcept override { std::memcpy(to, from, bytes); }
+#ifdef __SANITIZE_ADDRESS__
+  void forbid(void* block, size_t bytes) noexcept override { __asan_poison_memory_region(block, bytes); }
+  void permit(void* block, size_t bytes) noexcept override { __asan_unpoison_memory_region(block, bytes); }
+#endif
 };
 
 }  // namespace
@@ -44,64 +62,67 @@ bool debug_memory() {
 
 Allocator::~Allocator() = default;
 
-// Multiples of 512 bytes up to 1 MiB, above that steps of an eighth of the power of two below: at most 12.5 % waste,
-// and few enough classes that blocks are found again although the sizes of ragged sets vary from step to step.
-size_t Allocator::size_class(size_t bytes) {
-  if (debug_memory()) bytes += kGuardBytes;
-  if (bytes == 0) bytes = 1;
-  size_t step = 512;
-  if (bytes > (size_t{1} << 20)) {
-    size_t power = size_t{1} << 20;
-    while (power <= bytes / 2) power *= 2;
-    step = power / 8;
+MemoryPool& Allocator::pool_of(size_t bytes) { return bytes <= kSmallBlock ? small_ : large_; }
+
+// The caller holds the mutex.
+char* Allocator::new_segment(MemoryPool& pool, size_t bytes) {
+  const size_t usual = bytes <= kSmallBlock ? kSmallSegment : kLargeSegment;
+  size_t size = std::max(usual, (bytes + kSegmentStep - 1) / kSegmentStep * kSegmentStep);
+  const auto held = static_cast<size_t>(figures_.live_bytes + figures_.cached_bytes);
+  const size_t needed =
+      std::max(static_cast<size_t>(figures_.peak_bytes), static_cast<size_t>(figures_.live_bytes) + bytes);
+  if (held + size > needed + needed / 2) drop_unused();
+  void* segment = system_allocate(size);
+  if (!segment) {
+    drop_unused();
+    segment = system_allocate(size);
   }
-  return (bytes + step - 1) / step * step;
+  if (!segment) {
+    size = bytes;
+    segment = system_allocate(size);
+  }
+  if (!segment) return nullptr;
+  ++figures_.system_allocations;
+  figures_.cached_bytes += static_cast<int64_t>(size);
+  forbid(segment, size);
+  pool.add_segment(static_cast<char*>(segment), size);
+  return pool.take(bytes);
 }
 
 void* Allocator::allocate(size_t bytes) {
-  const size_t size = size_class(bytes);
-  void* block = nullptr;
+  const size_t size = block_bytes(bytes);
+  char* block = nullptr;
   {
     std::lock_guard lock(mutex_);
     ++figures_.requests;
-    auto cached = free_.find(size);
-    if (cached != free_.end() && !cached->second.empty()) {
-      block = cached->second.back();
-      cached->second.pop_back();
-      figures_.cached_bytes -= static_cast<int64_t>(size);
-    }
-  }
-  if (!block) {
-    const MemoryFigures now = figures();
-    if (now.cached_bytes > now.peak_bytes) drop_cache();  // sizes that no longer come: give them back
-    block = system_allocate(size);
-    if (!block) {
-      drop_cache();
-      block = system_allocate(size);
-    }
-    std::lock_guard lock(mutex_);
+    MemoryPool& pool = pool_of(size);
+    block = pool.take(size);
+    if (!block) block = new_segment(pool, size);
     TS_CHECK(block, "out of memory on ", device_name(), ": ", mebibytes(static_cast<int64_t>(size)), " asked for, ",
              mebibytes(figures_.live_bytes), " in use (peak ", mebibytes(figures_.peak_bytes),
              "). A smaller image size or solver.ims_per_batch needs less");
-    ++figures_.system_allocations;
+    figures_.cached_bytes -= static_cast<int64_t>(size);
+    figures_.live_bytes += static_cast<int64_t>(size);
+    if (figures_.live_bytes > figures_.peak_bytes) figures_.peak_bytes = figures_.live_bytes;
   }
+  permit(block, size);
   if (debug_memory()) {
     set_bytes(block, 0xff, size - kGuardBytes);  // all ones is a NaN in every floating type
-    set_bytes(static_cast<unsigned char*>(block) + (size - kGuardBytes), kGuard, kGuardBytes);
+    set_bytes(block + (size - kGuardBytes), kGuard, kGuardBytes);
   }
-  std::lock_guard lock(mutex_);
-  figures_.live_bytes += static_cast<int64_t>(size);
-  if (figures_.live_bytes > figures_.peak_bytes) figures_.peak_bytes = figures_.live_bytes;
+  forbid(block + bytes, size - bytes);
   return block;
 }
 
-void Allocator::release(void* block, size_t bytes) noexcept {
-  if (!block) return;
-  const size_t size = size_class(bytes);
+void Allocator::release(void* memory, size_t bytes) noexcept {
+  if (!memory) return;
+  char* block = static_cast<char*>(memory);
+  const size_t size = block_bytes(bytes);
+  permit(block, size);
   if (debug_memory()) {
     unsigned char guard[kGuardBytes];
     std::memset(guard, kGuard, kGuardBytes);  // a card that cannot be read any more proves nothing
-    read_bytes(guard, static_cast<const unsigned char*>(block) + (size - kGuardBytes), kGuardBytes);
+    read_bytes(guard, block + (size - kGuardBytes), kGuardBytes);
     for (unsigned char byte : guard) {
       if (byte != kGuard) {
         std::fprintf(stderr, "tailseg: a kernel wrote behind a block of %zu bytes\n", bytes);
@@ -109,8 +130,9 @@ void Allocator::release(void* block, size_t bytes) noexcept {
       }
     }
   }
+  forbid(block, size);
   std::lock_guard lock(mutex_);
-  free_[size].push_back(block);
+  pool_of(size).give_back(block, size);
   figures_.cached_bytes += static_cast<int64_t>(size);
   figures_.live_bytes -= static_cast<int64_t>(size);
 }
@@ -125,13 +147,19 @@ void Allocator::reset_peak() {
   figures_.peak_bytes = figures_.live_bytes;
 }
 
+void Allocator::drop_unused() noexcept {
+  for (MemoryPool* pool : {&small_, &large_}) {
+    for (const auto& [segment, bytes] : pool->remove_unused_segments()) {
+      permit(segment, bytes);
+      system_release(segment);
+      figures_.cached_bytes -= static_cast<int64_t>(bytes);
+    }
+  }
+}
+
 void Allocator::drop_cache() noexcept {
   std::lock_guard lock(mutex_);
-  for (auto& [size, blocks] : free_) {
-    for (void* block : blocks) system_release(block);
-  }
-  free_.clear();
-  figures_.cached_bytes = 0;
+  drop_unused();
 }
 
 std::shared_ptr<Allocator> make_cpu_allocator() { return std::make_shared<CpuAllocator>(); }

@@ -1,27 +1,29 @@
 // Memory for tensors: a cache in front of the system's allocator, with figures that can be read at any time.
 //
-// A freed block is kept and handed out again to the next request of its size class, so that a training step allocates
-// nothing from the system after the first. A cache that outgrows the peak of live memory (photos of ever new sizes) is
-// given back. On a GPU everything runs on the context's one stream, so a block may be
-// reused at once: the stream orders the old reader before the new writer.
+// Memory is taken from the system in segments, and a freed block goes back to its segment (memory_pool.h), so that a
+// training step allocates nothing from the system after the first few. When a request finds no place although half as
+// much again as the peak of live memory is held, unused segments are given back first (photos of ever new sizes). On a
+// GPU everything runs on the context's one stream, so a block may be reused at once: the stream orders the old reader
+// before the new writer.
 //
 // With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN and a guard band
-// behind every block is checked when it is freed. On a GPU that check waits for the device.
+// behind every block is checked when it is freed. On a GPU that check waits for the device. Under AddressSanitizer free
+// memory, and what lies behind the bytes that were asked for, is out of bounds.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <vector>
+
+#include "tensor/memory_pool.h"
 
 namespace tailseg {
 
 struct MemoryFigures {
   int64_t live_bytes = 0;          // handed out now
   int64_t peak_bytes = 0;          // the largest live_bytes since the last reset_peak
-  int64_t cached_bytes = 0;        // free, kept for reuse
+  int64_t cached_bytes = 0;        // held and free
   int64_t system_allocations = 0;  // calls that went to the system
   int64_t requests = 0;            // calls to allocate
 };
@@ -34,15 +36,13 @@ class Allocator {
   Allocator& operator=(const Allocator&) = delete;
 
   // Returns a 64-byte-aligned block of at least `bytes` (0 gives a valid unique block).
-  // Throws Error with the figures when the system has no more, after giving the cache back.
+  // Throws Error with the figures when the system has no more, after giving unused segments back.
   void* allocate(size_t bytes);
   void release(void* block, size_t bytes) noexcept;
 
   MemoryFigures figures() const;
   void reset_peak();
-  void drop_cache() noexcept;  // gives every cached block back to the system
-
-  static size_t size_class(size_t bytes);  // what a request is rounded up to
+  void drop_cache() noexcept;  // gives every unused segment back to the system
 
  protected:
   virtual void* system_allocate(size_t bytes) = 0;  // nullptr when there is none
@@ -51,10 +51,17 @@ class Allocator {
   // For the debug checks: writes and reads a block wherever it lives. read_bytes waits for the device.
   virtual void set_bytes(void* to, int value, size_t bytes) = 0;
   virtual void read_bytes(void* to_host, const void* from, size_t bytes) noexcept = 0;
+  // For AddressSanitizer: nobody may touch these bytes, or they are memory again.
+  virtual void forbid(void* /*block*/, size_t /*bytes*/) noexcept {}
+  virtual void permit(void* /*block*/, size_t /*bytes*/) noexcept {}
 
  private:
+  char* new_segment(MemoryPool& pool, size_t bytes);
+  void drop_unused() noexcept;
+  MemoryPool& pool_of(size_t bytes);
+
   mutable std::mutex mutex_;
-  std::map<size_t, std::vector<void*>> free_;  // by size class
+  MemoryPool small_, large_;  // apart, so that one long-lived small tensor does not cut a large block in two
   MemoryFigures figures_;
 };
 

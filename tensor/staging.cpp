@@ -1,6 +1,7 @@
 #include "tensor/staging.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -71,7 +72,7 @@ Staging::Slot& Staging::free_slot(size_t bytes) {
     if (slot != slots_.end()) slot->passed.wait();
   }
   if (slot == slots_.end()) {
-    const size_t size = Allocator::size_class(bytes);
+    const size_t size = std::bit_ceil(bytes);  // few sizes, so that slots are found again
     slots_.push_back({PinnedBuffer(ctx_, size), StreamEvent(ctx_)});
     total_ += size;
   } else {

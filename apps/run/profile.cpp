@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <ostream>
 
 #include "apps/config/model_options.h"
@@ -134,6 +135,8 @@ void print_table(const Profiler& profiler, const Peaks& peaks, int64_t count, st
   }
 }
 
+double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
 double peak_resident_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -163,8 +166,11 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   const Config config = load_config(options.config, options.settings);
   ParameterStore store(ctx, 0);
   MaskRcnn model(store, model_options(config, options.classes));
-  store.consolidate();
-  Optimizer optimizer(store, optimizer_options(config));
+  std::optional<Optimizer> optimizer;  // gradients and optimiser state exist only where something is trained
+  if (options.train) {
+    store.consolidate();
+    optimizer.emplace(store, optimizer_options(config));
+  }
   const ImageBatch images = random_images(ctx, options);
   const TruthBatch truth = random_truth(ctx, options);
   uint32_t steps = 0;
@@ -176,12 +182,13 @@ void profile(const ProfileOptions& options, std::ostream& out) {
     store.clear_gradients();
     const MaskRcnnLosses losses = model.losses(ctx, images, truth, {1, steps++});
     backward(ctx, losses.total);
-    optimizer.step(1e-6);
+    optimizer->step(1e-6);
   };
   work();  // plans, caches, first touch of memory
   std::vector<double> times;
   for (int64_t i = 0; i < options.repeats; ++i) times.push_back(milliseconds(ctx, work));
   Figures figures{median_of(times), 0, peak_resident_mib()};
+  const MemoryFigures memory = ctx.allocator()->figures();
 
   const Peaks peaks = measure_peaks(ctx);
   const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
@@ -192,15 +199,17 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   figures.floor_ms = floor_ms(*profiler, peaks);
   if (!options.trace.empty()) profiler->write_trace(options.trace);
   if (options.json) return print_json(options, figures, out);
-  char line[256];
+  char line[320];
   std::snprintf(line, sizeof line,
                 "%s, %lld x %lld x %lld on %s, %d threads: %.1f ms (median of %lld); floor %.1f ms, so %.0f%% of it; "
-                "peak memory %.0f MiB\nthis machine: copy %.1f GB/s, float32 product %.1f GFLOP/s\n\n",
+                "peak memory %.0f MiB, of tensors %.0f MiB (%.0f MiB cached now)\nthis machine: copy %.1f GB/s, "
+                "float32 product %.1f GFLOP/s\n\n",
                 options.train ? "training step" : "prediction", static_cast<long long>(options.batch),
                 static_cast<long long>(options.height), static_cast<long long>(options.width),
                 ctx.device().name().c_str(), ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats),
                 figures.floor_ms, 100 * figures.floor_ms / figures.median_ms, figures.memory_mib,
-                peaks.bytes_per_second / 1e9, peaks.operations_per_second / 1e9);
+                mebibytes(memory.peak_bytes), mebibytes(memory.cached_bytes), peaks.bytes_per_second / 1e9,
+                peaks.operations_per_second / 1e9);
   out << line;
   print_table(*profiler, peaks, options.rows, out);
 }
