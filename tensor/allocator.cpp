@@ -1,5 +1,9 @@
 #include "tensor/allocator.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -35,7 +39,14 @@ class CpuAllocator final : public Allocator {
   ~CpuAllocator() override { drop_cache(); }
 
  protected:
-  void* system_allocate(size_t bytes) override { return std::aligned_alloc(kAlignment, bytes); }
+  // A segment of whole huge pages is walked with a five-hundredth of the page faults and table look-ups.
+  void* system_allocate(size_t bytes) override {
+    void* segment = std::aligned_alloc(kSegmentStep, bytes);
+#ifdef __linux__
+    if (segment && bytes >= kLargeSegment) madvise(segment, bytes, MADV_HUGEPAGE);  // only advice: refusal is no error
+#endif
+    return segment;
+  }
   void system_release(void* block) noexcept override { std::free(block); }
   const char* device_name() const override { return "cpu"; }
   void set_bytes(void* to, int value, size_t bytes) override { std::memset(to, value, bytes); }

@@ -190,12 +190,15 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   Figures figures{median_of(times), 0, peak_resident_mib()};
   const MemoryFigures memory = ctx.allocator()->figures();
 
-  const Peaks peaks = measure_peaks(ctx);
+  Peaks peaks = measure_peaks(ctx);
   const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
   ctx.set_profiler(profiler.get());
   work();
   ctx.set_profiler(nullptr);
   profiler->collect(ctx);
+  const Peaks again = measure_peaks(ctx);  // a moment that something else disturbed must not count as the machine's best
+  peaks = {std::max(peaks.bytes_per_second, again.bytes_per_second),
+           std::max(peaks.operations_per_second, again.operations_per_second)};
   figures.floor_ms = floor_ms(*profiler, peaks);
   if (!options.trace.empty()) profiler->write_trace(options.trace);
   if (options.json) return print_json(options, figures, out);

@@ -4,7 +4,7 @@
 #
 #   bash tests/benchmarks/cpu_vs_torchvision.sh [--json FILE] [--rounds N] [HEIGHTxWIDTH ...]
 #
-# Needs the programs (apps/build.sh) and Debian's python3-torchvision. Each round runs both, so that a machine whose
+# Needs the programs (apps/build.sh), Debian's python3-torchvision, and libopenblas0-openmp for a fair comparison. Each round runs both, so that a machine whose
 # speed drifts drifts for both; the medians over the rounds are compared. Rows of FILE:
 #   {"job", "height", "width", "ours_ms", "torchvision_ms", "ratio", "floor_share", "ours_mib", "torchvision_mib"}
 # ratio is torchvision's time over ours; floor_share the layers' least possible time, as tailseg-profile computes it,
@@ -32,6 +32,13 @@ export OMP_NUM_THREADS=2
 
 field() { sed -E "s/.*\"$1\": ([0-9.]+).*/\1/" <<< "$2"; }
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR]=$1} END {print v[int((NR+1)/2)]}'; }
+
+# torch calls whatever libblas.so.3 is. Debian's default is the reference BLAS, in which the box head alone takes seconds
+# on one thread: compared with that, anything looks fast.
+warm=$("$python" tests/benchmarks/torchvision_step.py predict 64 64 1)
+blas=$(sed -E 's/.*"blas": "([^"]*)".*/\1/' <<< "$warm")
+echo "torch's BLAS: $blas"
+[[ $blas == */blas/libblas.so* ]] && echo "warning: that is the reference BLAS, and the ratios flatter us; for a fair comparison: apt-get install libopenblas0-openmp" >&2
 
 rows=()
 printf '%-8s %-10s %10s %15s %7s %8s %9s %16s\n' job size 'ours ms' 'torchvision ms' ratio 'of floor' 'ours MiB' 'torchvision MiB'
