@@ -4,8 +4,9 @@
 #
 #   bash tests/benchmarks/cpu_vs_torchvision.sh [--json FILE] [--rounds N] [HEIGHTxWIDTH ...]
 #
-# Needs the programs (apps/build.sh), Debian's python3-torchvision, and libopenblas0-openmp for a fair comparison. Each round runs both, so that a machine whose
-# speed drifts drifts for both; the medians over the rounds are compared. Rows of FILE:
+# Needs the programs (apps/build.sh), Debian's python3-torchvision, and libopenblas0-openmp for a fair comparison. Each
+# round runs both, so that a machine whose speed drifts drifts for both; the medians over the rounds are compared. Rows
+# of FILE:
 #   {"job", "height", "width", "ours_ms", "torchvision_ms", "ratio", "floor_share", "ours_mib", "torchvision_mib"}
 # ratio is torchvision's time over ours; floor_share the layers' least possible time, as tailseg-profile computes it,
 # over ours; mib the peak resident memory of the whole process.

@@ -1,7 +1,8 @@
 // Writes an annotation file and a results file of LVIS v1's size and shape, the same bytes for the same options:
-//   make_lvis_files --annotations val.json --results results.json            19,809 images x 300 detections, 1203
-//   classes make_lvis_files --annotations train.json --images 100170 --instances 1270141 --points 34     as large as v1
-//   train
+//   make_lvis_files --annotations val.json --results results.json
+//                                                   as large as v1 val: 19,809 images x 300 detections, 1203 classes
+//   make_lvis_files --annotations train.json --images 100170 --instances 1270141 --points 34
+//                                                   as large as v1 train
 // Classes follow a power law. Each image has its instances' classes, about ten verified negatives and a few
 // not-exhaustive ones; of its detections two fifths are moved copies of instances and the rest lie anywhere.
 #include <CLI/CLI.hpp>
