@@ -59,6 +59,7 @@ size_t Allocator::size_class(size_t bytes) {
 }
 
 void* Allocator::allocate(size_t bytes) {
+  TS_CHECK(bytes <= size_t{1} << 62, "out of memory on ", device_name(), ": ", bytes, " bytes asked for");
   const size_t size = size_class(bytes);
   void* block = nullptr;
   {
