@@ -14,6 +14,10 @@ struct ConvSizes {
   TS_HD double products() const {
     return double(n) * double(p) * double(q) * double(k) * double(r) * double(s) * double(c);
   }
+  double values() const {  // of input, filters and output: each must move once
+    return double(n) * double(h) * double(w) * double(c) + double(k) * double(r) * double(s) * double(c) +
+           double(n) * double(p) * double(q) * double(k);
+  }
 };
 
 // One item = one output element; lanes walk the input channels of each tap.
@@ -51,7 +55,7 @@ struct ConvForwardNaive {
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) y[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 // One item = one input element; lanes walk the output channels of each tap. A gather: no item writes another's element.
@@ -89,7 +93,7 @@ struct ConvBackwardDataNaive {
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) dx[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 // One item = one filter element; lanes walk the output pixels of each row.
@@ -121,7 +125,7 @@ struct ConvBackwardFilterNaive {
     total = group.sum(total);
     if (group.rank() == 0) dw[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 }  // namespace tailseg
