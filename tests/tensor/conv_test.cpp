@@ -255,44 +255,6 @@ TEST_CASE("an empty batch is a legal convolution") {
   CHECK(dw.to_vector<float>(ctx) == std::vector<float>(static_cast<size_t>(w.elements()), 0.0f));
 }
 
-TEST_CASE("a convolution of no channels is its epilogue, and its gradients are zero") {
-  Context ctx;
-  for (const int64_t window : {1, 3}) {
-    const ConvGeometry geometry{1, window / 2, 1};
-    const Tensor x = Tensor::empty(ctx, {1, 4, 4, 0}), w = Tensor::empty(ctx, {2, window, window, 0});
-    const Tensor bias = Tensor::from(ctx, {2}, std::vector<float>{-1, 2});
-    const std::vector<float> y = conv2d(ctx, x, w, geometry, {&bias, nullptr, true}).to_vector<float>(ctx);
-    for (size_t i = 0; i < y.size(); ++i) CHECK(y[i] == (i % 2 == 0 ? 0.0f : 2.0f));
-    const Tensor none = Tensor::empty(ctx, {0, window, window, 3}), dy = Tensor::empty(ctx, {1, 4, 4, 0});
-    const Tensor dx = conv2d_backward_data(ctx, dy, none, {1, 4, 4, 3}, geometry);
-    CHECK(dx.to_vector<float>(ctx) == std::vector<float>(48, 0.0f));
-  }
-}
-
-TEST_CASE("a convolution refuses operands of another dtype, each by its name") {
-  Context ctx;
-  using Catch::Contains;
-  const Tensor x = Tensor::zeros(ctx, {1, 8, 8, 16}), w = Tensor::zeros(ctx, {16, 3, 3, 16});
-  const Tensor y = Tensor::zeros(ctx, {1, 8, 8, 16}), bias = Tensor::zeros(ctx, {16});
-  const auto wide = [&](const Tensor& tensor) { return Tensor::zeros(ctx, tensor.shape(), DType::float64); };
-  const Tensor wide_y = wide(y), wide_bias = wide(bias);
-  const ConvGeometry same{1, 1, 1};
-  CHECK_THROWS_WITH(conv2d(ctx, x, wide(w), same), Contains("float32") && Contains("float64"));
-  CHECK_THROWS_WITH(conv2d(ctx, x, w, same, {&wide_bias, nullptr, false}), Contains("bias") && Contains("float64"));
-  CHECK_THROWS_WITH(conv2d(ctx, x, w, same, {nullptr, &wide_y, false}), Contains("residual") && Contains("float64"));
-  CHECK_THROWS_WITH(conv2d_backward_data(ctx, y, w, x.shape(), same, {&wide_bias, nullptr, false}),
-                    Contains("bias") && Contains("float64"));
-  CHECK_THROWS_WITH(conv2d_backward_filter(ctx, x, y, same, wide(w)), Contains("result") && Contains("float64"));
-  CHECK_THROWS_WITH(conv2d_backward_filter(ctx, x, Tensor::zeros(ctx, {8, 8}), same, w),
-                    Contains("conv2d_backward_filter") && Contains("[8, 8]"));
-  CHECK_THROWS_WITH(conv2d_backward_data(ctx, y, w, {8, 16}, same),
-                    Contains("conv2d_backward_data") && Contains("[8, 16]"));
-  CHECK_THROWS_WITH(conv2d(ctx, x, w, {0, 1, 1}), Contains("stride 0"));
-  CHECK_THROWS_WITH(conv2d(ctx, x, Tensor::zeros(ctx, {4, 0, 3, 16}), same), Contains("window of 0"));
-  CHECK_THROWS_WITH(conv2d(ctx, x, Tensor::zeros(ctx, {4, 11, 11, 16}), same),
-                    Contains("11") && Contains("8") && Contains("padded by 1"));
-}
-
 TEST_CASE("each class of layer runs by the algorithm meant for it, and the profiler says so") {
   Context ctx;
   if (onednn_plans(ctx).capacity == 0) return;  // the naive body serves everything
