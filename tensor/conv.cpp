@@ -7,6 +7,14 @@ void check_same_dtype(const char* what, const Tensor& a, const Tensor& b) {
   TS_CHECK(a.dtype() == b.dtype(), what, ": dtypes differ: ", name_of(a.dtype()), " and ", name_of(b.dtype()));
 }
 
+// The last axis of the filters.
+int64_t channels_of_group(const char* what, const ConvGeometry& geometry, int64_t channels, int64_t outputs) {
+  const int64_t groups = geometry.groups;
+  TS_CHECK(groups > 0 && channels % groups == 0 && outputs % groups == 0, what, ": ", channels, " channels in and ",
+           outputs, " out cannot be cut into ", groups, " groups");
+  return channels / groups;
+}
+
 void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels, DType dtype) {
   if (!epilogue.bias) return;
   check_shape(what, *epilogue.bias, {channels});
@@ -31,7 +39,8 @@ int64_t ConvGeometry::output_size(int64_t input, int64_t window) const {
 Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
               const ConvEpilogue& epilogue) {
   check_shape("conv2d: input", x, {-1, -1, -1, -1});
-  check_shape("conv2d: filters", w, {-1, -1, -1, x.size(3)});
+  check_shape("conv2d: filters", w, {-1, -1, -1, -1});
+  check_shape("conv2d: filters", w, {-1, -1, -1, channels_of_group("conv2d", geometry, x.size(3), w.size(0))});
   check_same_dtype("conv2d", x, w);
   const Shape shape{x.size(0), geometry.output_size(x.size(1), w.size(1)), geometry.output_size(x.size(2), w.size(2)),
                     w.size(0)};
@@ -55,7 +64,9 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
 Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
                             const ConvGeometry& geometry, const ConvEpilogue& epilogue) {
   TS_CHECK(x_shape.axes() == 4, "conv2d_backward_data: expected an input of four axes, got ", x_shape);
-  check_shape("conv2d_backward_data: filters", w, {-1, -1, -1, x_shape[3]});
+  check_shape("conv2d_backward_data: filters", w, {-1, -1, -1, -1});
+  check_shape("conv2d_backward_data: filters", w,
+              {-1, -1, -1, channels_of_group("conv2d_backward_data", geometry, x_shape[3], w.size(0))});
   check_shape("conv2d_backward_data: gradient", dy,
               {x_shape[0], geometry.output_size(x_shape[1], w.size(1)), geometry.output_size(x_shape[2], w.size(2)),
                w.size(0)});
@@ -78,7 +89,8 @@ void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, con
                             const Tensor& out) {
   check_shape("conv2d_backward_filter: input", x, {-1, -1, -1, -1});
   check_shape("conv2d_backward_filter: gradient", dy, {x.size(0), -1, -1, -1});
-  check_shape("conv2d_backward_filter: result", out, {dy.size(3), -1, -1, x.size(3)});
+  check_shape("conv2d_backward_filter: result", out,
+              {dy.size(3), -1, -1, channels_of_group("conv2d_backward_filter", geometry, x.size(3), dy.size(3))});
   check_shape("conv2d_backward_filter: gradient", dy,
               {x.size(0), geometry.output_size(x.size(1), out.size(1)), geometry.output_size(x.size(2), out.size(2)),
                out.size(0)});

@@ -56,18 +56,21 @@ TEST_CASE("a 2x2 window over a 3x3 image, by hand") {
 // <dy, conv(x, w)> is linear in x and in w, and the gradients are its coefficients: <dx, x> = <dy, y> = <dw, w>.
 TEST_CASE("the two gradients are the adjoints of the forward pass, on one lane and on a crew") {
   struct Case {
-    int64_t n, h, w, c, k, r, s, stride, padding, dilation;
+    int64_t n, h, w, c, k, r, s, stride, padding, dilation, groups = 1;
   };
   for (const Case& a : {Case{2, 5, 7, 3, 4, 3, 3, 1, 1, 1},
                         {1, 8, 6, 5, 2, 3, 2, 2, 1, 1},
                         {2, 9, 9, 2, 7, 3, 3, 1, 0, 2},
                         {1, 7, 7, 1, 1, 7, 7, 2, 3, 1},
-                        {3, 1, 1, 4, 4, 1, 1, 1, 0, 1}}) {
+                        {3, 1, 1, 4, 4, 1, 1, 1, 0, 1},
+                        {2, 6, 5, 6, 9, 3, 3, 2, 1, 1, 3},
+                        {1, 4, 4, 4, 4, 3, 1, 1, 1, 1, 4}}) {
     const ConvGeometry geometry{a.stride, a.padding, a.dilation};
     const int64_t p = geometry.output_size(a.h, a.r), q = geometry.output_size(a.w, a.s);
-    const ConvSizes g{a.n, a.h, a.w, a.c, a.k, a.r, a.s, p, q, a.stride, a.padding, a.dilation};
+    const ConvSizes g{a.n, a.h, a.w, a.c, a.k, a.r, a.s, p, q, a.stride, a.padding, a.dilation, a.groups};
     const auto size = [](int64_t elements) { return static_cast<size_t>(elements); };
-    const auto x = wave<double>(size(a.n * a.h * a.w * a.c)), w = wave<double>(size(a.k * a.r * a.s * a.c), 1);
+    const auto x = wave<double>(size(a.n * a.h * a.w * a.c)),
+               w = wave<double>(size(a.k * a.r * a.s * a.c / a.groups), 1);
     const auto dy = wave<double>(size(a.n * p * q * a.k), 2);
     const auto y = on_both(int64_t(dy.size()), [&](double* out) {
       return ConvForwardNaive<double>{g, x.data(), w.data(), nullptr, nullptr, out, false};
@@ -90,8 +93,32 @@ TEST_CASE("the two gradients are the adjoints of the forward pass, on one lane a
     }
     const Cost cost = ConvForwardNaive<double>{g, nullptr, nullptr, nullptr, nullptr, nullptr, false}.cost(0);
     REQUIRE(cost.bytes == 8.0 * double(x.size() + w.size() + y.size()));
-    REQUIRE(cost.operations == 2.0 * double(y.size()) * double(a.r * a.s * a.c));
+    REQUIRE(cost.operations == 2.0 * double(y.size()) * double(a.r * a.s * a.c / a.groups));
   }
+}
+
+TEST_CASE("a grouped convolution is one convolution for each group's channels") {
+  Context ctx;
+  const ConvGeometry one{2, 1, 1}, three{2, 1, 1, 3};
+  const int64_t inputs = 2, outputs = 4;
+  const Tensor x = Tensor::from(ctx, {1, 7, 6, 3 * inputs}, wave<double>(7 * 6 * 6));
+  const Tensor w = Tensor::from(ctx, {3 * outputs, 3, 3, inputs}, wave<double>(12 * 9 * 2, 1));
+  const std::vector<double> y = conv2d(ctx, x, w, three).to_vector<double>(ctx), all = x.to_vector<double>(ctx);
+  for (int64_t group = 0; group < 3; ++group) {
+    std::vector<double> part;
+    for (int64_t pixel = 0; pixel < 42; ++pixel) {
+      for (int64_t c = 0; c < inputs; ++c) part.push_back(all[size_t(pixel * 6 + group * inputs + c)]);
+    }
+    const Tensor alone =
+        conv2d(ctx, Tensor::from(ctx, {1, 7, 6, inputs}, part), w.slice(group * outputs, (group + 1) * outputs), one);
+    const std::vector<double> expected = alone.to_vector<double>(ctx);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      REQUIRE(y[i / 4 * 12 + size_t(group * outputs) + i % 4] == Approx(expected[i]).margin(1e-12));
+    }
+  }
+  REQUIRE_THROWS_WITH(conv2d(ctx, x, w, {2, 1, 1, 4}), Catch::Contains("6 channels in") && Catch::Contains("4 groups"));
+  REQUIRE_THROWS_WITH(conv2d(ctx, x, w, {2, 1, 1, 0}), Catch::Contains("0 groups"));
+  REQUIRE_THROWS_WITH(conv2d(ctx, x, w, {2, 1, 1, 2}), Catch::Contains("filters") && Catch::Contains("[12, 3, 3, 2]"));
 }
 
 TEST_CASE("a convolution of no channels is its epilogue, and its gradients are zero") {

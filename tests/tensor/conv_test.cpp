@@ -18,7 +18,7 @@ namespace {
 
 struct Case {
   const char* name;
-  int64_t n, h, w, c, k, window, stride, padding, dilation;
+  int64_t n, h, w, c, k, window, stride, padding, dilation, groups = 1;
 };
 
 const std::vector<Case> kCases = {
@@ -56,9 +56,14 @@ const std::vector<Case> kCases = {
     {"2x2 stride 2, the last row unread", 1, 7, 9, 8, 16, 2, 2, 0, 1},
     {"2x2 stride 3", 1, 8, 10, 8, 16, 2, 3, 0, 1},
     {"5x5", 1, 11, 12, 6, 10, 5, 1, 2, 1},
+    {"3x3 in 32 groups of 4", 1, 14, 15, 128, 128, 3, 1, 1, 1, 32},
+    {"3x3 stride 2 in 32 groups of 8", 2, 11, 9, 256, 256, 3, 2, 1, 1, 32},
+    {"3x3 in 4 groups of 16, other numbers in and out", 1, 17, 12, 64, 32, 3, 1, 1, 1, 4},
+    {"3x3 in groups of one", 1, 9, 8, 32, 32, 3, 1, 1, 1, 32},
+    {"1x1 in 2 groups", 1, 7, 5, 8, 12, 1, 1, 0, 1, 2},
 };
 
-ConvGeometry geometry_of(const Case& g) { return {g.stride, g.padding, g.dilation}; }
+ConvGeometry geometry_of(const Case& g) { return {g.stride, g.padding, g.dilation, g.groups}; }
 
 Tensor random_tensor(Context& ctx, const Shape& shape, unsigned seed) {
   std::mt19937 draw(seed);
@@ -90,7 +95,7 @@ bool is_for_libraries(const Case& g) {
   return !has_library() && products > 3e6;
 }
 
-bool may_be_winograd(const Case& g) { return g.window == 3 && g.stride == 1 && g.dilation == 1; }
+bool may_be_winograd(const Case& g) { return g.window == 3 && g.stride == 1 && g.dilation == 1 && g.groups == 1; }
 
 // How far one element may be off. The inputs are standard normal, so the partial sum after i products is about sqrt(i).
 // Its roundings, each uniform in u sqrt(i) with u = 2^-24, have a standard deviation of u / sqrt(3) * n / sqrt(2) when
@@ -133,7 +138,7 @@ struct Data {
     const ConvGeometry geometry = geometry_of(g);
     const Shape shape{g.n, geometry.output_size(g.h, g.window), geometry.output_size(g.w, g.window), g.k};
     x = random_tensor(ctx, {g.n, g.h, g.w, g.c}, 1);
-    w = random_tensor(ctx, {g.k, g.window, g.window, g.c}, 2);
+    w = random_tensor(ctx, {g.k, g.window, g.window, g.c / g.groups}, 2);
     y = random_tensor(ctx, shape, 3);
     bias = random_tensor(ctx, {g.k}, 4);
     residual = random_tensor(ctx, shape, 5);
@@ -169,7 +174,7 @@ TEST_CASE("conv2d equals its definition, with every epilogue") {
       const bool relu = epilogue & 4;
       const Tensor y = conv2d(ctx, data.x, data.w, geometry_of(g), {bias, residual, relu});
       check_close(g, y.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, residual, relu),
-                  g.window * g.window * g.c);
+                  g.window * g.window * g.c / g.groups);
     }
   }
 }
@@ -189,7 +194,7 @@ TEST_CASE("conv2d_backward_data equals its definition, with a transposed convolu
       const Tensor dx =
           conv2d_backward_data(ctx, data.y, data.w, data.x.shape(), geometry_of(g), {bias, nullptr, relu});
       check_close(g, dx.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, nullptr, relu),
-                  g.window * g.window * g.k);
+                  g.window * g.window * g.k / g.groups);
     }
   }
 }
@@ -234,7 +239,7 @@ TEST_CASE("any number of threads computes the same convolution, bit for bit when
           Tensor y = Tensor::empty(ctx, data.y.shape(), DType::float64);
           conv2d_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.w), geometry_of(g), {}, y);
           check_close(g, results[0], with_epilogue(ctx, y.to_vector<double>(ctx), &data.bias, &data.residual, true),
-                      g.window * g.window * g.c);
+                      g.window * g.window * g.c / g.groups);
         }
         for (size_t i = 0; i < results.size(); ++i) {
           CHECK(std::memcmp(results[i].data(), first[i].data(), sizeof(float) * first[i].size()) == 0);
