@@ -37,7 +37,13 @@ Variable reshape(Context& ctx, const Variable& a, const Shape& shape) {
 Variable concat_rows(Context& ctx, const std::vector<Variable>& parts) {
   TS_CHECK(!parts.empty(), "concat_rows of nothing");
   int64_t rows = 0;
-  for (const Variable& part : parts) rows += part.size(0);
+  for (const Variable& part : parts) {
+    TS_CHECK(part.shape().axes() > 0 && part.shape().with(0, 0) == parts[0].shape().with(0, 0) &&
+                 part.value().dtype() == parts[0].value().dtype(),
+             "concat_rows of ", parts[0].shape(), " ", name_of(parts[0].value().dtype()), " and ", part.shape(), " ",
+             name_of(part.value().dtype()));
+    rows += part.size(0);
+  }
   Tensor out = Tensor::empty(ctx, parts[0].shape().with(0, rows), parts[0].value().dtype());
   int64_t row = 0;
   for (const Variable& part : parts) {

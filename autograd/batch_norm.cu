@@ -54,6 +54,8 @@ Variable batch_norm(Context& ctx, const Variable& x, const Variable& gamma, cons
   for (const Tensor* each : {&gamma.value(), &beta.value(), &running_mean, &running_var}) {
     check_shape("batch_norm: per-channel tensor", *each, {columns});
   }
+  TS_CHECK(!residual.defined() || residual.shape() == x.shape(), "batch_norm: expected a residual ", x.shape(),
+           ", got ", residual.shape());
   const int64_t rows = x.value().elements() / columns, chunks = chunks_of(rows);
   const DType dtype = x.value().dtype();
   const Tensor y = Tensor::empty(ctx, x.shape(), dtype);

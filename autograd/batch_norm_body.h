@@ -149,7 +149,9 @@ struct BatchNormSums {
       }
     }
   }
-  Cost cost(int64_t) const { return {4.0 * sizeof(Scalar) * double(rows * columns), 6.0 * double(rows * columns)}; }
+  Cost cost(int64_t) const {
+    return {(y ? 4.0 : 2.0) * sizeof(Scalar) * double(rows * columns), 6.0 * double(rows * columns)};
+  }
 };
 
 // One item = one row; lanes walk the columns. dx = gamma * rstd * (g - dbeta/rows - xhat * dgamma/rows).

@@ -9,6 +9,8 @@ MaskedGradient mask_and_sum(Context& ctx, const Tensor& dy, const Tensor& y, boo
   MaskedGradient out{dy, {}};
   if (!y.defined() && !want_sums) return out;
   const int64_t columns = dy.size(-1);
+  TS_CHECK(!y.defined() || y.shape() == dy.shape(), "mask_and_sum: gradient ", dy.shape(), " of a result ", y.shape());
+  if (want_sums && sums_to.defined()) check_shape("mask_and_sum: sums", sums_to, {columns});
   const int64_t rows = columns == 0 ? 0 : dy.elements() / columns;
   const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
   dispatch_floating(dy.dtype(), "mask_and_sum", [&]<class Scalar>(Scalar) {

@@ -25,7 +25,7 @@ struct MaskedColumnSums {
   TS_HD void operator()(Group group, int64_t chunk) const {
     const int64_t begin = chunk * kChunkRows;
     const int64_t end = math::min(begin + kChunkRows, rows);
-    Real* sums = partial + chunk * columns;
+    Real* sums = partial ? partial + chunk * columns : nullptr;
     if (partial) {
       for (int64_t c = group.rank(); c < columns; c += group.size()) sums[c] = Real(0);
     }

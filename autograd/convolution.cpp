@@ -44,6 +44,7 @@ Variable convolution(Context& ctx, const Variable& x, const Variable& w, const C
 
 Variable transposed_convolution(Context& ctx, const Variable& x, const Variable& w, const ConvGeometry& geometry,
                                 const Variable& bias, bool relu) {
+  TS_CHECK(geometry.groups == 1, "transposed_convolution in ", geometry.groups, " groups; expected 1");
   check_shape("transposed_convolution: input", x.value(), {-1, -1, -1, w.size(0)});
   auto grown = [&](int64_t size, int64_t window) {
     return (size - 1) * geometry.stride + geometry.dilation * (window - 1) + 1 - 2 * geometry.padding;

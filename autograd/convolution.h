@@ -16,11 +16,12 @@ struct Epilogue {
   bool relu = false;
 };
 
-// x [N, H, W, C], w [K, R, S, C] -> [N, P, Q, K].
+// x [N, H, W, C], w [K, R, S, C/groups] -> [N, P, Q, K].
 Variable convolution(Context& ctx, const Variable& x, const Variable& w, const ConvGeometry& geometry,
                      const Epilogue& epilogue = {});
 
-// Transposed convolution: x [N, H, W, K], w [K, R, S, C] -> [N, (H-1)*stride + R - 2*padding, .., C], relu(. + bias).
+// Transposed convolution, of one group: x [N, H, W, K], w [K, R, S, C] -> [N, (H-1)*stride + R - 2*padding, .., C],
+// relu(. + bias).
 Variable transposed_convolution(Context& ctx, const Variable& x, const Variable& w, const ConvGeometry& geometry,
                                 const Variable& bias, bool relu = false);
 

@@ -1,35 +1,55 @@
 #include "autograd/fold.h"
 
+#include <algorithm>
+
 #include "autograd/fold_body.h"
 #include "tensor/launch.h"
 
 namespace tailseg {
 
+namespace {
+
+int64_t taps_of(const Tensor& w) { return w.elements() / std::max<int64_t>(w.size(0), 1); }
+
+void check_like(const char* what, const Tensor& tensor, const Tensor& w) {
+  TS_CHECK(!tensor.defined() || (tensor.shape() == w.shape() && tensor.dtype() == w.dtype()), what, ": expected ",
+           w.shape(), " ", name_of(w.dtype()), ", got ", tensor.shape(), " ", name_of(tensor.dtype()));
+}
+
+}  // namespace
+
 Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale) {
   check_shape("fold_scale: scale", scale, {w.size(0)});
   Tensor folded = Tensor::empty(ctx, w.shape(), w.dtype());
   dispatch_floating(w.dtype(), "fold_scale", [&]<class Scalar>(Scalar) {
-    for_each_item(
-        ctx, w.size(0),
-        FoldScale<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), folded.data<Scalar>(), w.elements() / w.size(0)});
+    for_each_item(ctx, w.size(0),
+                  FoldScale<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), folded.data<Scalar>(), taps_of(w)});
   });
   return folded;
 }
 
 void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, const Tensor& dfolded, const Tensor& dw,
                          const Tensor& dscale) {
+  check_shape("fold_scale_backward: scale", scale, {w.size(0)});
+  TS_CHECK(dfolded.defined(), "fold_scale_backward: the gradient of the folded filters is undefined");
+  check_like("fold_scale_backward: gradient of the folded filters", dfolded, w);
+  check_like("fold_scale_backward: gradient of the filters", dw, w);
+  if (dscale.defined()) check_shape("fold_scale_backward: gradient of the scale", dscale, {w.size(0)});
   dispatch_floating(w.dtype(), "fold_scale_backward", [&]<class Scalar>(Scalar) {
-    for_each_item(
-        ctx, w.size(0),
-        FoldScaleBackward<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), dfolded.data<Scalar>(),
-                                  dw.defined() ? dw.data<Scalar>() : nullptr,
-                                  dscale.defined() ? dscale.data<Scalar>() : nullptr, w.elements() / w.size(0)});
+    for_each_item(ctx, w.size(0),
+                  FoldScaleBackward<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), dfolded.data<Scalar>(),
+                                            dw.defined() ? dw.data<Scalar>() : nullptr,
+                                            dscale.defined() ? dscale.data<Scalar>() : nullptr, taps_of(w)});
   });
 }
 
 ScaleAndBias fold_batch_norm(Context& ctx, const Variable& gamma, const Variable& beta, const Tensor& mean,
                              const Tensor& var, double eps) {
+  check_shape("fold_batch_norm: gamma", gamma.value(), {-1});
   const int64_t channels = gamma.size(0);
+  check_shape("fold_batch_norm: beta", beta.value(), {channels});
+  check_shape("fold_batch_norm: mean", mean, {channels});
+  check_shape("fold_batch_norm: variance", var, {channels});
   const DType dtype = gamma.value().dtype();
   const Tensor scale = Tensor::empty(ctx, {channels}, dtype);
   const Tensor bias = Tensor::empty(ctx, {channels}, dtype);

@@ -10,7 +10,8 @@ Variable max_pool(Context& ctx, const Variable& x, int64_t window, int64_t strid
   TS_CHECK(window > 0 && window <= 15 && stride > 0 && padding >= 0 && padding < window, "max_pool: window ", window,
            ", stride ", stride, ", padding ", padding);
   const int64_t n = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
-  TS_CHECK(h + 2 * padding >= window && w + 2 * padding >= window, "max_pool: a window of ", window, " on ", x.shape());
+  TS_CHECK(h > 0 && w > 0 && h + 2 * padding >= window && w + 2 * padding >= window, "max_pool: a window of ", window,
+           " on ", x.shape());
   const PoolSizes g{
       h,      w,      c,      (h + 2 * padding - window) / stride + 1, (w + 2 * padding - window) / stride + 1,
       window, stride, padding};

@@ -46,8 +46,8 @@ struct MaxPoolForward {
     }
   }
   Cost cost(int64_t items) const {
-    return {sizeof(Scalar) * double(items * g.c) * (1 + g.stride * g.stride) + double(items * g.c),
-            double(items * g.c * g.window * g.window)};
+    const double outputs = double(items * g.c), inputs = outputs / double(g.p * g.q) * double(g.h * g.w);
+    return {sizeof(Scalar) * (inputs + outputs) + outputs, outputs * double(g.window * g.window)};
   }
 };
 
@@ -83,7 +83,10 @@ struct MaxPoolBackward {
       }
     }
   }
-  Cost cost(int64_t items) const { return {2.0 * sizeof(Scalar) * double(items * g.c), double(items * g.c) * 4}; }
+  Cost cost(int64_t items) const {
+    const double inputs = double(items * g.c), outputs = inputs / double(g.h * g.w) * double(g.p * g.q);
+    return {sizeof(Scalar) * (inputs + outputs) + outputs, 2 * outputs * double(g.window * g.window)};
+  }
 };
 
 }  // namespace tailseg

@@ -7,6 +7,8 @@ namespace tailseg {
 
 Variable upsample_add(Context& ctx, const Variable& lateral, const Variable& top) {
   check_shape("upsample_add: top", top.value(), {lateral.size(0), -1, -1, lateral.size(3)});
+  TS_CHECK(lateral.value().elements() == 0 || top.value().elements() > 0, "upsample_add: nothing to stretch in ",
+           top.shape(), " for ", lateral.shape());
   const UpsampleSizes g{lateral.size(1), lateral.size(2), lateral.size(3), top.size(1), top.size(2)};
   const DType dtype = lateral.value().dtype();
   const Tensor y = Tensor::empty(ctx, lateral.shape(), dtype);

@@ -42,7 +42,10 @@ struct UpsampleAddForward {
       y[item * g.c + c] = Scalar(Real(lateral[item * g.c + c]) + Real(from[c]));
     }
   }
-  Cost cost(int64_t items) const { return {2.25 * sizeof(Scalar) * double(items * g.c), double(items * g.c)}; }
+  Cost cost(int64_t items) const {  // the source is read once, however often it is stretched
+    const double source = double(g.top_h * g.top_w) / double(g.h * g.w);
+    return {(2 + source) * sizeof(Scalar) * double(items * g.c), double(items * g.c)};
+  }
 };
 
 // One item = one source pixel; lanes walk the channels and gather from the pixels that read it.
@@ -68,7 +71,10 @@ struct UpsampleBackward {
       dtop[item * g.c + c] = Scalar(total);
     }
   }
-  Cost cost(int64_t items) const { return {5.0 * sizeof(Scalar) * double(items * g.c), 4.0 * double(items * g.c)}; }
+  Cost cost(int64_t items) const {
+    const double readers = double(g.h * g.w) / double(g.top_h * g.top_w);
+    return {(1 + readers) * sizeof(Scalar) * double(items * g.c), readers * double(items * g.c)};
+  }
 };
 
 }  // namespace tailseg

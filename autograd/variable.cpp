@@ -77,12 +77,18 @@ Variable record(Context& ctx, const char* name, Tensor value, std::vector<Variab
 }
 
 void backward(Context& ctx, const Variable& loss, const Tensor& seed) {
-  TS_CHECK(loss.defined() && loss.state_->node, "backward: the loss depends on no variable that requires a gradient");
   using State = Variable::State;
+  const auto check_fresh = [](const State& state) {
+    TS_CHECK(!state.ran, "backward: '", state.ran ? state.ran : "",
+             "' has run already and is gone; add the losses that share it and run backward once");
+  };
+  if (loss.defined()) check_fresh(*loss.state_);
+  TS_CHECK(loss.defined() && loss.state_->node, "backward: the loss depends on no variable that requires a gradient");
   std::vector<std::shared_ptr<State>> pending{loss.state_};  // every variable with a node, found depth first
   std::unordered_set<State*> seen{loss.state_.get()};
   for (size_t i = 0; i < pending.size(); ++i) {
     for (const Variable& input : pending[i]->node->inputs) {
+      if (input.defined()) check_fresh(*input.state_);
       if (input.defined() && input.state_->node && seen.insert(input.state_.get()).second) {
         pending.push_back(input.state_);
       }
@@ -94,6 +100,7 @@ void backward(Context& ctx, const Variable& loss, const Tensor& seed) {
   loss.accumulate(ctx, seed.defined() ? seed : Tensor::full(ctx, loss.shape(), 1.0, loss.value().dtype()));
   for (std::shared_ptr<State>& state : pending) {
     const std::shared_ptr<Variable::Node> node = std::move(state->node);
+    state->ran = node->name;
     const Tensor dy = std::move(state->grad);
     state->grad = Tensor();
     state.reset();  // the value dies here unless somebody else holds it

@@ -8,7 +8,8 @@
 //   }
 //
 // backward(ctx, loss) walks the nodes in reverse order of creation. The first gradient to arrive is assigned, later
-// ones are added; a node is released as soon as it has run. Gradients of leaves stay until clear_grad.
+// ones are added; a node is released as soon as it has run. Gradients of leaves stay until clear_grad. What has run
+// once cannot run again: two losses over one network are added and go back together.
 #pragma once
 
 #include <functional>
@@ -27,11 +28,11 @@ class Variable {
   explicit Variable(Tensor value, bool requires_grad = false);  // a leaf
 
   bool defined() const { return state_ != nullptr; }
-  const Tensor& value() const { return state_->value; }
-  const Shape& shape() const { return state_->value.shape(); }
-  int64_t size(int axis) const { return state_->value.size(axis); }
+  const Tensor& value() const { return state().value; }
+  const Shape& shape() const { return state().value.shape(); }
+  int64_t size(int axis) const { return state().value.size(axis); }
   bool requires_grad() const { return state_ && state_->requires_grad; }
-  const Tensor& grad() const { return state_->grad; }  // undefined until a backward pass reached this variable
+  const Tensor& grad() const { return state().grad; }  // undefined until a backward pass reached this variable
 
   // Adds to the gradient; does nothing when none is required. `dx` may share memory with other tensors.
   void accumulate(Context& ctx, const Tensor& dx) const;
@@ -52,8 +53,13 @@ class Variable {
     Tensor grad;
     Tensor grad_home;  // a slice of the parameters' gradient arena
     std::shared_ptr<Node> node;
+    const char* ran = nullptr;  // the op that made the value, once its node has run
     bool requires_grad = false;
   };
+  const State& state() const {
+    TS_CHECK(state_, "the value of an undefined variable");
+    return *state_;
+  }
   friend Variable record(Context&, const char*, Tensor, std::vector<Variable>, Backward);
   friend void backward(Context&, const Variable&, const Tensor&);
 

@@ -17,6 +17,7 @@ struct Box {
   TS_HD Real width() const { return x2 - x1; }
   TS_HD Real height() const { return y2 - y1; }
   TS_HD Real area() const { return math::mul_rounded(width(), height()); }
+  TS_HD bool is_number() const { return x1 == x1 && y1 == y1 && x2 == x2 && y2 == y2; }
 };
 
 template <class Real>
@@ -46,18 +47,25 @@ TS_HD inline Box<Real> clip_box(const Box<Real>& box, Real height, Real width) {
           math::clamp(box.x2, Real(0), width), math::clamp(box.y2, Real(0), height)};
 }
 
+// Of two boxes of numbers: a NaN of the second is passed over.
 template <class Real>
-TS_HD inline Real intersection_area(const Box<Real>& a, const Box<Real>& b) {
+TS_HD inline Real shared_area(const Box<Real>& a, const Box<Real>& b) {
   const Real width = math::max(math::min(a.x2, b.x2) - math::max(a.x1, b.x1), Real(0));
   const Real height = math::max(math::min(a.y2, b.y2) - math::max(a.y1, b.y1), Real(0));
   return math::mul_rounded(width, height);
+}
+
+// 0 for whatever shares nothing.
+template <class Real>
+TS_HD inline Real intersection_area(const Box<Real>& a, const Box<Real>& b) {
+  return a.is_number() && b.is_number() ? shared_area(a, b) : Real(0);
 }
 
 // Intersection over union, or 0 for whatever has none. min_union: mmdet divides by no less than 1e-6, the other
 // references by the union itself (METHODS 5.3).
 template <class Real>
 TS_HD inline Real overlap(const Box<Real>& a, Real area_a, const Box<Real>& b, Real area_b, Real min_union) {
-  const Real shared = intersection_area(a, b);
+  const Real shared = shared_area(a, b);  // a NaN of either is in its area, and so in the ratio
   const Real ratio = shared / math::max(area_a + area_b - shared, min_union);
   return ratio > Real(0) ? ratio : Real(0);
 }

@@ -18,6 +18,7 @@ Clipper<Real> clipper_of(const ClipToImages& clip, int64_t rows) {
   if (!clip.sizes) return {nullptr, 1};
   check_shape("decode_boxes: image sizes", *clip.sizes, {-1, 2});
   const int64_t images = clip.sizes->size(0);
+  if (rows == 0) return {clip.sizes->data<int32_t>(), 1};
   TS_CHECK(images > 0 && rows % images == 0, "decode_boxes: ", rows, " rows cannot belong to ", images,
            " images in equal parts");
   return {clip.sizes->data<int32_t>(), std::max<int64_t>(rows / images, 1)};
@@ -48,7 +49,7 @@ Tensor encode_boxes(Context& ctx, const Tensor& references, const Tensor& target
 
 Tensor decode_boxes(Context& ctx, const Tensor& references, const Tensor& deltas, const BoxCoderOptions& options,
                     const ClipToImages& clip) {
-  const int64_t rows = references.size(0), classes = classes_of(references, deltas);
+  const int64_t classes = classes_of(references, deltas), rows = references.size(0);
   Tensor boxes = Tensor::empty(ctx, {rows, classes, 4}, deltas.dtype());
   dispatch_full(deltas.dtype(), "decode_boxes", [&]<class Real>(Real) {
     for_each_item(ctx, rows,
@@ -60,7 +61,7 @@ Tensor decode_boxes(Context& ctx, const Tensor& references, const Tensor& deltas
 
 Tensor decode_boxes_of_class(Context& ctx, const Tensor& references, const Tensor& deltas, const Tensor& labels,
                              const BoxCoderOptions& options, const ClipToImages& clip) {
-  const int64_t rows = references.size(0), classes = classes_of(references, deltas);
+  const int64_t classes = classes_of(references, deltas), rows = references.size(0);
   check_shape("decode_boxes_of_class: labels", labels, {rows});
   Tensor boxes = Tensor::empty(ctx, {rows, 4}, deltas.dtype());
   dispatch_full(deltas.dtype(), "decode_boxes_of_class", [&]<class Real>(Real) {

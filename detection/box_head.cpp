@@ -22,8 +22,8 @@ BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& opt
 
 Variable BoxHead::features(Context& ctx, const Variable& pooled) const {
   SpanScope span(ctx, "forward/box_head");
-  const Variable flat =
-      reshape(ctx, pooled, {pooled.size(0), pooled.value().elements() / std::max<int64_t>(pooled.size(0), 1)});
+  check_shape("box head: pooled features", pooled.value(), {-1, options_.pooled, options_.pooled, -1});
+  const Variable flat = reshape(ctx, pooled, {pooled.size(0), pooled.size(1) * pooled.size(2) * pooled.size(3)});
   return fc7_(ctx, fc6_(ctx, flat, true), true);
 }
 

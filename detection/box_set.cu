@@ -14,7 +14,11 @@ void check_box_set(const char* what, const BoxSet& set) {
            ": boxes are float32 (or float64 on the CPU), got ", name_of(set.boxes.dtype()));
   check_shape(what, set.count, {images});
   TS_CHECK(set.count.dtype() == DType::int32, what, ": counts are int32, got ", name_of(set.count.dtype()));
-  if (set.scores.defined()) check_shape(what, set.scores, {images, capacity});
+  if (set.scores.defined()) {
+    check_shape(what, set.scores, {images, capacity});
+    TS_CHECK(set.scores.dtype() == set.boxes.dtype(), what, ": scores are ", name_of(set.boxes.dtype()),
+             " as the boxes, got ", name_of(set.scores.dtype()));
+  }
   if (set.labels.defined()) {
     check_shape(what, set.labels, {images, capacity});
     TS_CHECK(set.labels.dtype() == DType::int32, what, ": labels are int32, got ", name_of(set.labels.dtype()));

@@ -92,7 +92,7 @@ struct MaskRcnnLosses {
 
 struct Prediction {
   BatchDetections detections;  // [N, D]
-  Tensor masks;           // [N * D, M, M] float32 probabilities of each detection's own class
+  Tensor masks;                // [N * D, M, M] float32 probabilities of each detection's own class
 };
 
 class MaskRcnn {

@@ -8,13 +8,14 @@ namespace {
 
 template <class T>
 void gather_rows_of(Context& ctx, const Tensor& x, const Tensor& index, const Tensor& out, T absent) {
-  const int64_t width = x.size(0) == 0 ? 0 : x.elements() / x.size(0);
+  const int64_t width = x.shape().with(0, 1).elements();
   for_each_item(ctx, index.elements(), GatherRows<T>{x.data<T>(), index.data<int32_t>(), out.data<T>(), width, absent});
 }
 
 }  // namespace
 
 Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& index) {
+  TS_CHECK(x.defined() && x.axes() > 0 && index.defined(), "gather_rows of ", x.shape(), " by ", index.shape());
   const Tensor out = Tensor::empty(ctx, x.shape().with(0, index.elements()), x.dtype());
   switch (x.dtype()) {
     case DType::float32:
@@ -33,6 +34,7 @@ Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& index) {
 }
 
 Tensor image_by_label(Context& ctx, const Tensor& label) {
+  check_shape("image_by_label: label", label, {-1, -1});
   const Tensor image = Tensor::empty(ctx, {label.elements()}, DType::int32);
   for_each_item(ctx, label.elements(),
                 ImageOfRow{label.data<int32_t>(), nullptr, image.data<int32_t>(), label.size(1)});
@@ -40,6 +42,7 @@ Tensor image_by_label(Context& ctx, const Tensor& label) {
 }
 
 Tensor image_by_count(Context& ctx, const Tensor& count, int64_t per_image) {
+  check_shape("image_by_count: count", count, {-1});
   const Tensor image = Tensor::empty(ctx, {count.size(0) * per_image}, DType::int32);
   for_each_item(ctx, image.elements(), ImageOfRow{nullptr, count.data<int32_t>(), image.data<int32_t>(), per_image});
   return image;
@@ -53,6 +56,7 @@ Tensor foreground_labels(Context& ctx, const Tensor& label, int64_t classes) {
 }
 
 Tensor rows_for_head(Context& ctx, const Tensor& label, int64_t below, int64_t capacity) {
+  check_shape("rows_for_head: label", label, {-1, -1});
   const int64_t images = label.size(0), per_image = label.size(1);
   std::vector<int32_t> rows;
   if (ctx.device().is_cuda()) {

@@ -68,6 +68,8 @@ BoxSet with_truth(Context& ctx, const BoxSet& proposals, const BoxSet& truth, Tr
   check_box_set("with_truth: proposals", proposals);
   check_box_set("with_truth: ground truth", truth);
   const int64_t images = proposals.images();
+  TS_CHECK(truth.boxes.dtype() == proposals.boxes.dtype(), "with_truth: ground truth is ", name_of(truth.boxes.dtype()),
+           ", proposals are ", name_of(proposals.boxes.dtype()));
   TS_CHECK(truth.images() == images, "with_truth: ground truth of ", truth.images(), " images, proposals of ", images);
   BoxSet out;
   if (place == TruthPlace::nowhere || truth.capacity() == 0) {

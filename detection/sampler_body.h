@@ -122,8 +122,10 @@ struct JoinTruth {
   TS_HD void operator()(Group group, int64_t row) const {
     if (group.rank() != 0) return;
     const int64_t capacity = proposal_capacity + truth_capacity, n = row / capacity, i = row % capacity;
-    const int64_t truths = truth_count[n], total = truths + proposal_count[n];
-    const int64_t truth_begin = truth_first ? 0 : proposal_count[n], proposal_begin = truth_first ? truths : 0;
+    const int64_t truths = math::clamp(int64_t(truth_count[n]), int64_t(0), truth_capacity);
+    const int64_t proposed = math::clamp(int64_t(proposal_count[n]), int64_t(0), proposal_capacity);
+    const int64_t total = truths + proposed;
+    const int64_t truth_begin = truth_first ? 0 : proposed, proposal_begin = truth_first ? truths : 0;
     Box<Real> box{};
     if (i >= truth_begin && i < truth_begin + truths) {
       box = load_box(truth + (n * truth_capacity + i - truth_begin) * 4);

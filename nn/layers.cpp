@@ -33,7 +33,9 @@ Variable Conv::operator()(Context& ctx, const Variable& x, bool relu) const {
 ConvNorm::ConvNorm(const Scope& scope, const std::string& conv_name, const std::string& norm_name, int64_t in,
                    int64_t out, int64_t window, const ConvGeometry& geom, const NormOptions& norm_options)
     : geometry(geom) {
-  const Shape shape{out, window, window, in};
+  TS_CHECK(geom.groups > 0 && in % geom.groups == 0, scope.full(conv_name), ": ", in, " channels cannot be cut into ",
+           geom.groups, " groups");
+  const Shape shape{out, window, window, in / geom.groups};
   weight = scope.store().add_parameter(scope.full(conv_name + ".weight"), shape,
                                        Initializer::kaiming_normal_fan_out(shape), FileOrder::filters);
   norm = BatchNorm(scope.sub(norm_name), out, norm_options);

@@ -30,11 +30,17 @@ Plan plan_of(int depth) {
 
 ResNet::ResNet(const Scope& scope, const ResNetOptions& options) : options_(options) {
   const Plan plan = plan_of(options.depth);
+  TS_CHECK(plan.bottleneck || (options.groups == 1 && options.width_per_group == 64), "ResNet-", options.depth,
+           " has no bottlenecks: groups ", options.groups, " and width_per_group ", options.width_per_group,
+           " need depth 50 or 101");
+  TS_CHECK(options.groups > 0 && options.width > 0 && options.width * options.width_per_group / 64 > 0,
+           "ResNet: width ", options.width, ", groups ", options.groups, ", width_per_group ", options.width_per_group);
   stem_ = ConvNorm(scope, "conv1", "bn1", 3, options.width, 7, {2, 3, 1}, options.norm);
   int64_t in = options.width;
   for (size_t stage = 0; stage < 4; ++stage) {
-    const int64_t width = options.width << stage;
-    const int64_t out = plan.bottleneck ? width * 4 : width;
+    const int64_t planes = options.width << stage;
+    const int64_t width = plan.bottleneck ? planes * options.width_per_group / 64 * options.groups : planes;
+    const int64_t out = plan.bottleneck ? planes * 4 : planes;
     for (int i = 0; i < plan.blocks[stage]; ++i) {
       const Scope here = scope.sub(text("layer", stage + 1, ".", i));
       const int64_t stride = (stage > 0 && i == 0) ? 2 : 1;
@@ -42,7 +48,8 @@ ResNet::ResNet(const Scope& scope, const ResNetOptions& options) : options_(opti
       if (plan.bottleneck) {
         const int64_t first = options.stride_in_1x1 ? stride : 1, middle = options.stride_in_1x1 ? 1 : stride;
         block.convs.emplace_back(here, "conv1", "bn1", in, width, 1, ConvGeometry{first, 0, 1}, options.norm);
-        block.convs.emplace_back(here, "conv2", "bn2", width, width, 3, ConvGeometry{middle, 1, 1}, options.norm);
+        block.convs.emplace_back(here, "conv2", "bn2", width, width, 3, ConvGeometry{middle, 1, 1, options.groups},
+                                 options.norm);
         block.convs.emplace_back(here, "conv3", "bn3", width, out, 1, ConvGeometry{1, 0, 1}, options.norm);
       } else {
         block.convs.emplace_back(here, "conv1", "bn1", in, width, 3, ConvGeometry{stride, 1, 1}, options.norm);

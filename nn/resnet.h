@@ -1,6 +1,7 @@
 // ResNet-18/34/50/101 (He et al. 2016) as torchvision lays it out: the stride of a bottleneck in its 3x3 convolution
-// (or, for Caffe-trained weights, in the first 1x1). Parameters carry torchvision's names: conv1, bn1, layer1.0.conv1,
-// layer1.0.bn1, ..., layer1.0.downsample.0 / .1.
+// (or, for Caffe-trained weights, in the first 1x1). ResNeXt (Xie et al. 2017) is the same with a wider bottleneck
+// whose 3x3 convolution is cut into groups: 32 groups, width_per_group 4 is ResNeXt-50 32x4d. Parameters carry
+// torchvision's names: conv1, bn1, layer1.0.conv1, layer1.0.bn1, ..., layer1.0.downsample.0 / .1.
 #pragma once
 
 #include <array>
@@ -15,9 +16,11 @@ namespace tailseg {
 struct ResNetOptions {
   int depth = 50;  // 18, 34, 50 or 101
   NormOptions norm;
-  int frozen_stages = 1;  // -1: nothing; 0: the stem; 1: also layer1; ... 4: everything (METHODS 5.1)
-  bool stride_in_1x1 = false;  // detectron2's MSRA weights
-  int64_t width = 64;          // channels of the stem; smaller networks for tests and demonstrations
+  int frozen_stages = 1;         // -1: nothing; 0: the stem; 1: also layer1; ... 4: everything (METHODS 5.1)
+  int64_t groups = 1;            // of a bottleneck's 3x3 convolution; above 1: ResNeXt, depth 50 or 101
+  int64_t width_per_group = 64;  // channels of a group in layer1, at a stem of 64 channels
+  bool stride_in_1x1 = false;    // detectron2's MSRA weights
+  int64_t width = 64;            // channels of the stem; smaller networks for tests and demonstrations
 };
 
 class ResNet {

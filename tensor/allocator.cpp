@@ -101,6 +101,7 @@ char* Allocator::new_segment(MemoryPool& pool, size_t bytes) {
 }
 
 void* Allocator::allocate(size_t bytes) {
+  TS_CHECK(bytes <= size_t{1} << 62, "out of memory on ", device_name(), ": ", bytes, " bytes asked for");
   const size_t size = block_bytes(bytes);
   char* block = nullptr;
   {

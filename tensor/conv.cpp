@@ -7,9 +7,27 @@ void check_same_dtype(const char* what, const Tensor& a, const Tensor& b) {
   TS_CHECK(a.dtype() == b.dtype(), what, ": dtypes differ: ", name_of(a.dtype()), " and ", name_of(b.dtype()));
 }
 
+// The last axis of the filters.
+int64_t channels_of_group(const char* what, const ConvGeometry& geometry, int64_t channels, int64_t outputs) {
+  const int64_t groups = geometry.groups;
+  TS_CHECK(groups > 0 && channels % groups == 0 && outputs % groups == 0, what, ": ", channels, " channels in and ",
+           outputs, " out cannot be cut into ", groups, " groups");
+  return channels / groups;
+}
+
+void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels, DType dtype) {
+  if (!epilogue.bias) return;
+  check_shape(what, *epilogue.bias, {channels});
+  TS_CHECK(epilogue.bias->dtype() == dtype, what, ": expected ", name_of(dtype), ", got ",
+           name_of(epilogue.bias->dtype()));
+}
+
+bool is_empty(const Tensor& a, const Tensor& b) { return a.elements() == 0 || b.elements() == 0; }
+
 }  // namespace
 
 int64_t ConvGeometry::output_size(int64_t input, int64_t window) const {
+  TS_CHECK(window > 0, "conv2d: a window of ", window);
   const int64_t reach = dilation * (window - 1) + 1;
   TS_CHECK(stride > 0 && padding >= 0 && dilation > 0, "conv2d: stride ", stride, ", padding ", padding, ", dilation ",
            dilation);
@@ -21,17 +39,21 @@ int64_t ConvGeometry::output_size(int64_t input, int64_t window) const {
 Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
               const ConvEpilogue& epilogue) {
   check_shape("conv2d: input", x, {-1, -1, -1, -1});
-  check_shape("conv2d: filters", w, {-1, -1, -1, x.size(3)});
+  check_shape("conv2d: filters", w, {-1, -1, -1, -1});
+  check_shape("conv2d: filters", w, {-1, -1, -1, channels_of_group("conv2d", geometry, x.size(3), w.size(0))});
   check_same_dtype("conv2d", x, w);
   const Shape shape{x.size(0), geometry.output_size(x.size(1), w.size(1)), geometry.output_size(x.size(2), w.size(2)),
                     w.size(0)};
-  if (epilogue.bias) check_shape("conv2d: bias", *epilogue.bias, {w.size(0)});
+  check_bias("conv2d: bias", epilogue, w.size(0), x.dtype());
   if (epilogue.residual) {
     check_shape("conv2d: residual", *epilogue.residual, {shape[0], shape[1], shape[2], shape[3]});
+    check_same_dtype("conv2d: input and residual", x, *epilogue.residual);
   }
   Tensor y = Tensor::empty(ctx, shape, x.dtype());
   if (y.elements() == 0) return y;
-  if (ctx.device().is_cuda())
+  if (is_empty(x, w))  // no channels: the epilogue alone
+    conv2d_naive(ctx, x, w, geometry, epilogue, y);
+  else if (ctx.device().is_cuda())
     conv2d_cuda(ctx, x, w, geometry, epilogue, y);
   else if (x.dtype() != DType::float32 || !conv2d_onednn(ctx, x, w, geometry, epilogue, y)) {
     conv2d_naive(ctx, x, w, geometry, epilogue, y);
@@ -41,16 +63,21 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
 
 Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
                             const ConvGeometry& geometry, const ConvEpilogue& epilogue) {
-  check_shape("conv2d_backward_data: filters", w, {-1, -1, -1, x_shape[3]});
+  TS_CHECK(x_shape.axes() == 4, "conv2d_backward_data: expected an input of four axes, got ", x_shape);
+  check_shape("conv2d_backward_data: filters", w, {-1, -1, -1, -1});
+  check_shape("conv2d_backward_data: filters", w,
+              {-1, -1, -1, channels_of_group("conv2d_backward_data", geometry, x_shape[3], w.size(0))});
   check_shape("conv2d_backward_data: gradient", dy,
               {x_shape[0], geometry.output_size(x_shape[1], w.size(1)), geometry.output_size(x_shape[2], w.size(2)),
                w.size(0)});
   check_same_dtype("conv2d_backward_data", dy, w);
   TS_CHECK(!epilogue.residual, "conv2d_backward_data takes no residual");
-  if (epilogue.bias) check_shape("conv2d_backward_data: bias", *epilogue.bias, {x_shape[3]});
+  check_bias("conv2d_backward_data: bias", epilogue, x_shape[3], dy.dtype());
   Tensor dx = Tensor::empty(ctx, x_shape, dy.dtype());
   if (dx.elements() == 0) return dx;
-  if (ctx.device().is_cuda())
+  if (is_empty(dy, w))
+    conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
+  else if (ctx.device().is_cuda())
     conv2d_backward_data_cuda(ctx, dy, w, geometry, epilogue, dx);
   else if (dy.dtype() != DType::float32 || !conv2d_backward_data_onednn(ctx, dy, w, geometry, epilogue, dx)) {
     conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
@@ -60,11 +87,15 @@ Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, con
 
 void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
                             const Tensor& out) {
-  check_shape("conv2d_backward_filter: result", out, {dy.size(3), -1, -1, x.size(3)});
+  check_shape("conv2d_backward_filter: input", x, {-1, -1, -1, -1});
+  check_shape("conv2d_backward_filter: gradient", dy, {x.size(0), -1, -1, -1});
+  check_shape("conv2d_backward_filter: result", out,
+              {dy.size(3), -1, -1, channels_of_group("conv2d_backward_filter", geometry, x.size(3), dy.size(3))});
   check_shape("conv2d_backward_filter: gradient", dy,
               {x.size(0), geometry.output_size(x.size(1), out.size(1)), geometry.output_size(x.size(2), out.size(2)),
                out.size(0)});
   check_same_dtype("conv2d_backward_filter", x, dy);
+  check_same_dtype("conv2d_backward_filter: input and result", x, out);
   if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
   if (ctx.device().is_cuda())
     conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);

@@ -1,5 +1,6 @@
 // Two-dimensional convolution and its two gradients: oneDNN on the CPU, cuDNN on a GPU, and plain bodies as the oracle
 // of both (and for float64). Activations are [N, H, W, C], filters [K, R, S, C] (K out, C in, R x S the window).
+// With G groups, outputs [g K/G, (g+1) K/G) read inputs [g C/G, (g+1) C/G) only, and filters are [K, R, S, C/G].
 // A transposed convolution's forward pass is conv2d_backward_data.
 #pragma once
 
@@ -11,6 +12,7 @@ struct ConvGeometry {
   int64_t stride = 1;
   int64_t padding = 0;
   int64_t dilation = 1;
+  int64_t groups = 1;
 
   // Output size of one axis; throws when the window does not fit.
   int64_t output_size(int64_t input, int64_t window) const;
@@ -22,13 +24,13 @@ struct ConvEpilogue {                // y = relu(conv + bias + residual), each p
   bool relu = false;
 };
 
-// x [N, H, W, C], w [K, R, S, C] -> y [N, P, Q, K].
+// x [N, H, W, C], w [K, R, S, C/G] -> y [N, P, Q, K].
 Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
               const ConvEpilogue& epilogue = {});
 // dy [N, P, Q, K], w -> dx of the given shape [N, H, W, C].
 Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
                             const ConvGeometry& geometry, const ConvEpilogue& epilogue = {});
-// x, dy -> dw of out's shape [K, R, S, C], written to out.
+// x, dy -> dw of out's shape [K, R, S, C/G], written to out.
 void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
                             const Tensor& out);
 

@@ -6,8 +6,8 @@ namespace tailseg {
 namespace {
 
 ConvSizes sizes_of(const Tensor& x, const Tensor& w, const Tensor& y, const ConvGeometry& geometry) {
-  return {x.size(0), x.size(1), x.size(2), x.size(3),       w.size(0),        w.size(1),
-          w.size(2), y.size(1), y.size(2), geometry.stride, geometry.padding, geometry.dilation};
+  return {x.size(0), x.size(1), x.size(2),       x.size(3),        w.size(0),         w.size(1),      w.size(2),
+          y.size(1), y.size(2), geometry.stride, geometry.padding, geometry.dilation, geometry.groups};
 }
 
 template <class Scalar>

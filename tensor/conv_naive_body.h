@@ -1,5 +1,6 @@
 // Convolution as its definition says, the slow reference of the libraries' versions and the body for float64.
 //   y[n,p,q,k]  = sum over r,s,c of x[n, p*stride - pad + r*dil, q*stride - pad + s*dil, c] * w[k,r,s,c]
+// With groups, c runs over the channels of k's group only, and w's c counts from that group's first.
 #pragma once
 
 #include "tensor/body.h"
@@ -8,11 +9,19 @@ namespace tailseg {
 
 struct ConvSizes {
   int64_t n, h, w, c;  // input
-  int64_t k, r, s;     // filters
+  int64_t k, r, s;     // filters [k, r, s, c / groups]
   int64_t p, q;        // output
   int64_t stride, padding, dilation;
+  int64_t groups = 1;
+
+  TS_HD int64_t inputs() const { return c / groups; }   // channels in of one group
+  TS_HD int64_t outputs() const { return k / groups; }  // channels out of one group
   TS_HD double products() const {
-    return double(n) * double(p) * double(q) * double(k) * double(r) * double(s) * double(c);
+    return double(n) * double(p) * double(q) * double(k) * double(r) * double(s) * double(inputs());
+  }
+  double values() const {  // of input, filters and output: each must move once
+    return double(n) * double(h) * double(w) * double(c) + double(k) * double(r) * double(s) * double(inputs()) +
+           double(n) * double(p) * double(q) * double(k);
   }
 };
 
@@ -33,6 +42,7 @@ struct ConvForwardNaive {
   TS_HD void operator()(Group group, int64_t item) const {
     using Real = ComputeType<Scalar>;
     const int64_t k = item % g.k, q = item / g.k % g.q, p = item / (g.k * g.q) % g.p, n = item / (g.k * g.q * g.p);
+    const int64_t inputs = g.inputs(), first = k / g.outputs() * inputs;
     Real total = 0;
     for (int64_t r = 0; r < g.r; ++r) {
       const int64_t row = p * g.stride - g.padding + r * g.dilation;
@@ -40,9 +50,9 @@ struct ConvForwardNaive {
       for (int64_t s = 0; s < g.s; ++s) {
         const int64_t column = q * g.stride - g.padding + s * g.dilation;
         if (column < 0 || column >= g.w) continue;
-        const Scalar* pixel = x + ((n * g.h + row) * g.w + column) * g.c;
-        const Scalar* tap = w + ((k * g.r + r) * g.s + s) * g.c;
-        for (int64_t c = group.rank(); c < g.c; c += group.size()) total += Real(pixel[c]) * Real(tap[c]);
+        const Scalar* pixel = x + ((n * g.h + row) * g.w + column) * g.c + first;
+        const Scalar* tap = w + ((k * g.r + r) * g.s + s) * inputs;
+        for (int64_t c = group.rank(); c < inputs; c += group.size()) total += Real(pixel[c]) * Real(tap[c]);
       }
     }
     total = group.sum(total);
@@ -51,7 +61,7 @@ struct ConvForwardNaive {
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) y[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 // One item = one input element; lanes walk the output channels of each tap. A gather: no item writes another's element.
@@ -71,6 +81,7 @@ struct ConvBackwardDataNaive {
     using Real = ComputeType<Scalar>;
     const int64_t c = item % g.c, column = item / g.c % g.w, row = item / (g.c * g.w) % g.h,
                   n = item / (g.c * g.w * g.h);
+    const int64_t inputs = g.inputs(), first = c / inputs * g.outputs();
     Real total = 0;
     for (int64_t r = 0; r < g.r; ++r) {
       const int64_t p = row + g.padding - r * g.dilation;
@@ -79,8 +90,8 @@ struct ConvBackwardDataNaive {
         const int64_t q = column + g.padding - s * g.dilation;
         if (q < 0 || q % g.stride != 0 || q / g.stride >= g.q) continue;
         const Scalar* gradient = dy + ((n * g.p + p / g.stride) * g.q + q / g.stride) * g.k;
-        for (int64_t k = group.rank(); k < g.k; k += group.size()) {
-          total += Real(gradient[k]) * Real(w[((k * g.r + r) * g.s + s) * g.c + c]);
+        for (int64_t k = first + group.rank(); k < first + g.outputs(); k += group.size()) {
+          total += Real(gradient[k]) * Real(w[((k * g.r + r) * g.s + s) * inputs + c % inputs]);
         }
       }
     }
@@ -89,7 +100,7 @@ struct ConvBackwardDataNaive {
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) dx[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 // One item = one filter element; lanes walk the output pixels of each row.
@@ -105,7 +116,8 @@ struct ConvBackwardFilterNaive {
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
     using Real = ComputeType<Scalar>;
-    const int64_t c = item % g.c, s = item / g.c % g.s, r = item / (g.c * g.s) % g.r, k = item / (g.c * g.s * g.r);
+    const int64_t inputs = g.inputs(), s = item / inputs % g.s, r = item / (inputs * g.s) % g.r;
+    const int64_t k = item / (inputs * g.s * g.r), c = k / g.outputs() * inputs + item % inputs;
     Real total = 0;
     for (int64_t n = 0; n < g.n; ++n) {
       for (int64_t p = 0; p < g.p; ++p) {
@@ -121,7 +133,7 @@ struct ConvBackwardFilterNaive {
     total = group.sum(total);
     if (group.rank() == 0) dw[item] = Scalar(total);
   }
-  Cost cost(int64_t) const { return {0, 2 * g.products()}; }
+  Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };
 
 }  // namespace tailseg

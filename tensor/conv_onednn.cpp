@@ -21,17 +21,18 @@ using Tag = memory::format_tag;
 enum Call : int64_t { kForward = 1, kBackwardData, kBackwardFilter };
 
 ConvSizes sizes_of(const Tensor& x, const Tensor& w, const Tensor& y, const ConvGeometry& geometry) {
-  return {x.size(0), x.size(1), x.size(2), x.size(3),       w.size(0),        w.size(1),
-          w.size(2), y.size(1), y.size(2), geometry.stride, geometry.padding, geometry.dilation};
+  return {x.size(0), x.size(1), x.size(2),       x.size(3),        w.size(0),         w.size(1),      w.size(2),
+          y.size(1), y.size(2), geometry.stride, geometry.padding, geometry.dilation, geometry.groups};
 }
 
 std::string describe(const char* call, const ConvSizes& g) {
-  return text(call, ": input ", Shape{g.n, g.h, g.w, g.c}, ", filters ", Shape{g.k, g.r, g.s, g.c}, ", output ",
-              Shape{g.n, g.p, g.q, g.k}, ", stride ", g.stride, ", padding ", g.padding, ", dilation ", g.dilation);
+  return text(call, ": input ", Shape{g.n, g.h, g.w, g.c}, ", filters ", Shape{g.k, g.r, g.s, g.inputs()}, ", output ",
+              Shape{g.n, g.p, g.q, g.k}, ", stride ", g.stride, ", padding ", g.padding, ", dilation ", g.dilation,
+              ", groups ", g.groups);
 }
 
 Key key_of(Call call, const ConvSizes& g, bool bias, bool residual, bool relu) {
-  return {call, g.n, g.h, g.w, g.c, g.k, g.r, g.s, g.stride, g.padding, g.dilation, bias, residual, relu};
+  return {call, g.n, g.h, g.w, g.c, g.k, g.r, g.s, g.stride, g.padding, g.dilation, g.groups, bias, residual, relu};
 }
 
 // The library's words for a layer.
@@ -42,11 +43,11 @@ struct Layer {
 
   explicit Layer(const ConvSizes& g)
       : x({g.n, g.c, g.h, g.w}, memory::data_type::f32, Tag::nhwc),
-        w({g.k, g.c, g.r, g.s}, memory::data_type::f32, Tag::ohwi),
+        w(filters(g, g.groups == 1 ? Tag::ohwi : Tag::abdec)),  // abdec: group, K / G, R, S, C / G
         bias({g.k}, memory::data_type::f32, Tag::x),
         y({g.n, g.k, g.p, g.q}, memory::data_type::f32, Tag::nhwc),
         any_x({g.n, g.c, g.h, g.w}, memory::data_type::f32, Tag::any),
-        any_w({g.k, g.c, g.r, g.s}, memory::data_type::f32, Tag::any),
+        any_w(filters(g, Tag::any)),
         any_y({g.n, g.k, g.p, g.q}, memory::data_type::f32, Tag::any),
         strides{g.stride, g.stride},
         dilations{g.dilation - 1, g.dilation - 1},
@@ -54,6 +55,10 @@ struct Layer {
         after{(g.p - 1) * g.stride + g.dilation * (g.r - 1) + 1 - g.h - g.padding,
               (g.q - 1) * g.stride + g.dilation * (g.s - 1) + 1 - g.w - g.padding} {}
 
+  static memory::desc filters(const ConvSizes& g, Tag tag) {
+    if (g.groups == 1) return {{g.k, g.c, g.r, g.s}, memory::data_type::f32, tag};
+    return {{g.groups, g.outputs(), g.inputs(), g.r, g.s}, memory::data_type::f32, tag};
+  }
   dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, bool with_bias, bool residual,
                                                     bool relu) const {
     return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, any_w,
@@ -64,7 +69,7 @@ struct Layer {
 };
 
 Cost cost_of(const ConvSizes& g, bool residual) {
-  const double inputs = double(g.n * g.h * g.w * g.c), filters = double(g.k * g.r * g.s * g.c);
+  const double inputs = double(g.n * g.h * g.w * g.c), filters = double(g.k * g.r * g.s * g.inputs());
   const double outputs = double(g.n * g.p * g.q * g.k);
   return {4.0 * (inputs + filters + outputs * (residual ? 2 : 1)), 2 * g.products()};
 }
@@ -154,7 +159,6 @@ bool conv2d_onednn(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeo
 bool conv2d_backward_data_onednn(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
                                  const ConvEpilogue& epilogue, const Tensor& dx) {
   const ConvSizes g = sizes_of(dx, w, dy, geometry);
-  if (g.n * g.p * g.q * g.k == 0) return false;
   Plans& plans = ctx.state<Plans>();
   if (disjoint::serves(g)) {
     disjoint::backward_data(ctx, plans, g, dy, w, epilogue, dx);

@@ -30,14 +30,15 @@ std::string member(const rapidjson::Document& file, const char* name, const std:
 }  // namespace
 
 double ConvPlanKey::products() const {
-  return double(n) * double(p) * double(q) * double(k) * double(r) * double(s) * double(c);
+  return double(n) * double(p) * double(q) * double(k) * double(r) * double(s) * double(c / groups);
 }
 
 std::string ConvPlanKey::text() const {
   return tailseg::text(kDirections[static_cast<int>(direction)], " ", name_of(dtype), " ",
                        kMath[static_cast<int>(math)], " x[", n, ",", h, ",", w, ",", c, "] w[", k, ",", r, ",", s, ",",
-                       c, "] y[", n, ",", p, ",", q, ",", k, "] stride ", stride, " padding ", padding, " dilation ",
-                       dilation, " alignment ", alignment, bias ? " +bias" : "", residual ? " +residual" : "",
+                       c / groups, "] y[", n, ",", p, ",", q, ",", k, "] stride ", stride, " padding ", padding,
+                       " dilation ", dilation, groups == 1 ? std::string() : tailseg::text(" groups ", groups),
+                       " alignment ", alignment, bias ? " +bias" : "", residual ? " +residual" : "",
                        relu ? " +relu" : "");
 }
 
@@ -48,6 +49,7 @@ size_t HashConvPlanKey::operator()(const ConvPlanKey& key) const {
     mix(value);
   }
   mix(key.dilation);
+  mix(key.groups);
   mix(static_cast<int64_t>(key.direction) | static_cast<int64_t>(key.dtype) << 4 | static_cast<int64_t>(key.math) << 8);
   mix(key.alignment | key.bias << 8 | key.residual << 9 | key.relu << 10);
   return hash;
@@ -71,6 +73,7 @@ ConvPlanKey conv_plan_key(ConvDirection direction, const Tensor& x, const Tensor
   key.stride = geometry.stride;
   key.padding = geometry.padding;
   key.dilation = geometry.dilation;
+  key.groups = geometry.groups;
   key.bias = epilogue.bias != nullptr;
   key.residual = epilogue.residual != nullptr;
   key.relu = epilogue.relu;

@@ -22,7 +22,7 @@ struct ConvPlanKey {
   int64_t n = 0, h = 0, w = 0, c = 0;  // input, of the forward direction
   int64_t k = 0, r = 0, s = 0;         // filters
   int64_t p = 0, q = 0;                // output
-  int64_t stride = 1, padding = 0, dilation = 1;
+  int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
   bool bias = false, residual = false, relu = false;
   int alignment = 16;  // bytes that divide the address of every tensor, 16 at most
 

@@ -2,8 +2,9 @@
 //   forward          y  = relu(conv(x, w) + residual + bias)
 //   backward data    dx = relu(conv_transposed(dy, w) + bias)
 //   backward filter  dw = correlate(x, dy)
-// cuDNN names axes N, C, H, W; strides make that our N, H, W, C. Sums inside the graph are float32, tensors between its
-// operations exist in registers only. Included by conv_cuda.cpp only.
+// cuDNN reads the number of groups off the channels of input and filters. It names axes N, C, H, W; strides make that
+// our N, H, W, C. Sums inside the graph are float32, tensors between its operations exist in registers only. Included
+// by conv_cuda.cpp only.
 #pragma once
 
 #include "tensor/conv_plan.h"
@@ -67,7 +68,7 @@ class ConvGraph {
     made.finalize();
     return keep(std::move(made));
   }
-  const Descriptor& filters() { return tensor(kW, key_.k, key_.c, key_.r, key_.s); }
+  const Descriptor& filters() { return tensor(kW, key_.k, key_.c / key_.groups, key_.r, key_.s); }
 
   const Descriptor& window() {
     const auto both = [](int64_t size) { return std::vector<int64_t>{size, size}; };

@@ -12,6 +12,8 @@ void check_alike(const char* what, const Tensor& a, const Tensor& b) {
            name_of(a.dtype()), " and ", b.shape(), " ", name_of(b.dtype()));
 }
 
+void check_defined(const char* what, const Tensor& a) { TS_CHECK(a.defined(), what, ": the operand is undefined"); }
+
 void axpby(Context& ctx, const Tensor& a, double alpha, const Tensor& b, double beta, const Tensor& out) {
   dispatch_floating(a.dtype(), "axpby", [&]<class Scalar>(Scalar) {
     using Real = ComputeType<Scalar>;
@@ -44,6 +46,7 @@ Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b) {
 }
 
 Tensor scale(Context& ctx, const Tensor& a, double alpha) {
+  check_defined("scale", a);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   dispatch_floating(a.dtype(), "scale", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, a.elements(),
@@ -53,6 +56,7 @@ Tensor scale(Context& ctx, const Tensor& a, double alpha) {
 }
 
 Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
+  check_defined("cast", a);
   if (a.dtype() == dtype) return a;
   Tensor out = Tensor::empty(ctx, a.shape(), dtype);
   dispatch_floating(a.dtype(), "cast", [&]<class From>(From) {
@@ -64,6 +68,7 @@ Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
 }
 
 Tensor sum_all(Context& ctx, const Tensor& a) {
+  check_defined("sum_all", a);
   Tensor total;
   dispatch_floating(a.dtype(), "sum_all", [&]<class Scalar>(Scalar) {
     using Real = ComputeType<Scalar>;

@@ -20,8 +20,8 @@
 //
 //   rank(), size()         which lane am I, how many are we
 //   sync()                 every lane's earlier writes to memory are seen by every lane afterwards
-//   sum(x), max(x)         the same result on every lane, in a fixed order
-//   argmax(x, i)           the largest x with its i; of equals the smallest i
+//   sum(x), max(x)         the same result on every lane, in a fixed order; max passes over NaN
+//   argmax(x, i)           the largest x with its i; of equals the smallest i; any number is larger than NaN
 //   broadcast(x, lane)     lane's x on every lane
 //
 // Every lane must reach every sync and every reduction. Lanes walk a contiguous axis. Nothing may depend on size()
@@ -40,9 +40,17 @@ struct ArgMax {
   int64_t index;
 };
 
+// The order of the two does not matter, or the lanes of a warp, which pair up in every way, would disagree: a NaN loses
+// to every number.
+template <class T>
+TS_HD inline T larger_of(T a, T b) {
+  return b > a || a != a ? b : a;
+}
 template <class T>
 TS_HD inline ArgMax<T> better_of(ArgMax<T> a, ArgMax<T> b) {
-  return (b.value > a.value || (b.value == a.value && b.index < a.index)) ? b : a;
+  const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
+  if (a_nan != b_nan) return a_nan ? b : a;
+  return b.value > a.value || (!(a.value > b.value) && b.index < a.index) ? b : a;
 }
 
 struct Solo {
@@ -83,7 +91,7 @@ struct Warp {
   }
   template <class T>
   __device__ T max(T x) const {
-    for (int step = 16; step > 0; step /= 2) x = math::max(x, __shfl_xor_sync(kAll, x, step));
+    for (int step = 16; step > 0; step /= 2) x = larger_of(x, __shfl_xor_sync(kAll, x, step));
     return x;
   }
   template <class T>

@@ -14,7 +14,7 @@
 namespace tailseg::disjoint {
 
 inline bool serves(const ConvSizes& g) {
-  return g.r <= g.stride && g.s <= g.stride && g.padding == 0 && g.dilation == 1;
+  return g.r <= g.stride && g.s <= g.stride && g.padding == 0 && g.dilation == 1 && g.groups == 1;
 }
 
 void forward(Context& ctx, onednn::Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,

@@ -21,7 +21,7 @@
 namespace tailseg::onednn {
 
 // What a plan was made for: which call, sizes, epilogue. Everything that the library sees besides pointers.
-using Key = std::array<int64_t, 14>;
+using Key = std::array<int64_t, 15>;
 
 // Runs f and turns the library's exception into an Error that names the call and its shapes.
 template <class F>

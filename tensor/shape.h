@@ -14,6 +14,7 @@ namespace tailseg {
 class Shape {
  public:
   static constexpr int kMaxAxes = 6;
+  static constexpr int64_t kMaxElements = int64_t{1} << 59;  // their bytes fit an int64_t
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> sizes) {
@@ -30,7 +31,14 @@ class Shape {
   }
   int64_t elements() const {
     int64_t product = 1;
-    for (int i = 0; i < axes_; ++i) product *= sizes_[static_cast<size_t>(i)];
+    bool fits = true;
+    for (int i = 0; i < axes_; ++i) {
+      const int64_t size = sizes_[static_cast<size_t>(i)];
+      if (size == 0) return 0;
+      fits = fits && size <= kMaxElements / product;
+      if (fits) product *= size;
+    }
+    TS_CHECK(fits, "a tensor of shape ", str(), " has more than 2^59 elements");
     return product;
   }
   bool operator==(const Shape& other) const {

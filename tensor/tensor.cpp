@@ -83,8 +83,10 @@ Tensor Tensor::clone(Context& ctx) const {
 }
 
 void Tensor::copy_from(Context& ctx, const Tensor& other) const {
+  TS_CHECK(defined() && other.defined(), "copy of one tensor into another: one of them is undefined");
   TS_CHECK(shape_ == other.shape_ && dtype_ == other.dtype_ && device() == other.device(), "copy of ", other.shape_,
-           " ", name_of(other.dtype_), " into ", shape_, " ", name_of(dtype_));
+           " ", name_of(other.dtype_), " on ", other.device().name(), " into ", shape_, " ", name_of(dtype_), " on ",
+           device().name());
   if (bytes() == 0) return;
   if (device().is_cuda())
     device_calls::copy_on_device(data_, other.data_, bytes(), ctx.stream());

@@ -205,8 +205,8 @@ Cost cost_of(const Layer& layer, bool residual) {
 //   64 channels   4x4: 0.68 0.38 0.71   8x8: 0.92 0.81 1.18   16x16: 1.63 1.61 1.79
 //   32 channels at 32x32: 1.63 1.83 1.70;   16 channels: 0.97 0.92 0.84
 bool pays(const ConvSizes& g, Direction direction) {
-  const bool serves = g.r == kTaps && g.s == kTaps && g.stride == 1 && g.dilation == 1 && g.padding < kTaps &&
-                      g.c % kLanes == 0 && g.k % kLanes == 0;
+  const bool serves = g.r == kTaps && g.s == kTaps && g.stride == 1 && g.dilation == 1 && g.groups == 1 &&
+                      g.padding < kTaps && g.c % kLanes == 0 && g.k % kLanes == 0;
   if (!serves || g.c * g.k < 1024) return false;
   const bool large = Matrices::bytes(g.c, g.k) > (size_t{16} << 20);
   const int64_t fixed = large ? 900 : direction == Direction::backward_filter ? 100 : 450;

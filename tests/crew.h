@@ -36,7 +36,7 @@ class Crew {
   }
   template <class T>
   T max(T x) const {
-    return reduce(x, [](T a, T b) { return math::max(a, b); });
+    return reduce(x, [](T a, T b) { return larger_of(a, b); });
   }
   template <class T>
   ArgMax<T> argmax(T x, int64_t index) const {

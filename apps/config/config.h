@@ -69,6 +69,7 @@ struct MaskHeadConfig {
 struct ModelConfig {
   std::string backbone = "resnet50";
   int64_t backbone_width = 64;
+  int64_t groups = 1, width_per_group = 64;  // ResNeXt-50 32x4d: 32 and 4
   bool stride_in_1x1 = false;
   std::string norm = "frozen";
   double norm_eps = 1e-5, norm_momentum = 0.1;

@@ -7,6 +7,8 @@ namespace {
 void add_model(ConfigSchema& s, ModelConfig& m) {
   s.add("model.backbone", &m.backbone, "").choices({"resnet18", "resnet34", "resnet50", "resnet101"});
   s.add("model.backbone_width", &m.backbone_width, "channels of the stem; 64 is the published network").range(1, 1024);
+  s.add("model.groups", &m.groups, "of the 3x3 convolutions of resnet50 and 101; ResNeXt 32x4d has 32").range(1, 1024);
+  s.add("model.width_per_group", &m.width_per_group, "channels of a group; ResNeXt 32x4d has 4").range(1, 1024);
   s.add("model.stride_in_1x1", &m.stride_in_1x1,
         "where a bottleneck strides: its first 1x1 (Caffe weights) or its 3x3");
   s.add("model.norm", &m.norm, "frozen statistics, or those of the batch while training").choices({"frozen", "batch"});

@@ -44,6 +44,8 @@ ResNetOptions backbone_options(const ModelConfig& m) {
   o.frozen_stages = int(m.frozen_stages);
   o.stride_in_1x1 = m.stride_in_1x1;
   o.width = m.backbone_width;
+  o.groups = m.groups;
+  o.width_per_group = m.width_per_group;
   return o;
 }
 

@@ -68,6 +68,18 @@ TEST_CASE("convolution, forward and backward, over strides, paddings and dilatio
   }
 }
 
+TEST_CASE("grouped convolution's gradients, with scale, bias and residual") {
+  Context ctx;
+  const Variable x = gc::leaf(ctx, {2, 5, 4, 6}, 1), w = gc::leaf(ctx, {9, 3, 3, 2}, 2), scale = gc::leaf(ctx, {9}, 3);
+  const Variable bias = gc::leaf(ctx, {9}, 4, 3, 4), residual = gc::leaf(ctx, {2, 3, 2, 9}, 5);
+  gc::run(ctx,
+          [](Context& c, const gc::Leaves& in) {
+            return gc::probe(c, convolution(c, in[0], in[1], {2, 1, 1, 3}, {in[2], in[3], in[4], false}));
+          },
+          {x, w, scale, bias, residual});
+  REQUIRE_THROWS_WITH(transposed_convolution(ctx, residual, w, {2, 1, 1, 3}, {}), Catch::Contains("3 groups"));
+}
+
 TEST_CASE("convolution 1x1 with stride 2") {
   Context ctx;
   const ConvGeometry g{2, 0, 1};

@@ -131,6 +131,14 @@ TEST_CASE("coder shapes are checked and no boxes are no work") {
   REQUIRE_THROWS_AS(encode_boxes(ctx, Tensor::zeros(ctx, {2, 4}), Tensor::zeros(ctx, {2, 4}), bad), Error);
 }
 
+TEST_CASE("a batch of no images is no work either") {
+  for (Context* ctx : devices()) {
+    const Tensor none = Tensor::empty(*ctx, {0, 4}), sizes = Tensor::empty(*ctx, {0, 2}, DType::int32);
+    REQUIRE(decode_boxes(*ctx, none, none, {}, {&sizes}).shape() == Shape{0, 1, 4});
+    REQUIRE_THROWS_WITH(decode_boxes(*ctx, Tensor(), none, {}), Catch::Contains("decode_boxes: references"));
+  }
+}
+
 TEST_CASE("levels by the four rules, at and beside their borders") {
   for (Context* ctx : devices()) {
     const std::vector<float> boxes = {0, 0, 112,      112, 0, 0, 111.9999f, 112, 0, 0, 224, 224,

@@ -195,6 +195,37 @@ TEST_CASE("boxes that lie in an ignore region take no part") {
   }
 }
 
+TEST_CASE("an ignore region that is not a number ignores nothing") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (Context* ctx : devices()) {
+    for (size_t corner = 0; corner < 4; ++corner) {
+      std::vector<float> region{0, 0, 100, 100};
+      region[corner] = nan;
+      const BoxSet truth = box_set(*ctx, 1, 1, {0, 0, 10, 10}, {1}), ignore = box_set(*ctx, 1, 1, region, {1});
+      MatchInput input;
+      input.truth = &truth;
+      input.ignore = &ignore;
+      input.boxes = Tensor::from(*ctx, {2, 4}, std::vector<float>{0, 0, 10, 10, 40, 40, 60, 60});
+      MatcherOptions options;
+      options.ignore_threshold = 0.5;
+      REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, kBackground});
+    }
+  }
+}
+
+TEST_CASE("a box that is not a number shares no area, on either side of the intersection") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Box<float> whole{0, 0, 100, 100};
+  for (size_t corner = 0; corner < 4; ++corner) {
+    float corners[4] = {10, 20, 30, 40};
+    corners[corner] = nan;
+    REQUIRE(intersection_area(whole, load_box(corners)) == 0);
+    REQUIRE(intersection_area(load_box(corners), whole) == 0);
+  }
+  REQUIRE(intersection_area(whole, Box<float>{10, 20, 30, 40}) == 400);
+  REQUIRE(intersection_area(whole, Box<float>{30, 20, 10, 40}) == 0);
+}
+
 TEST_CASE("matcher bodies give the same on a crew, and the CPU the same in float64") {
   const int64_t anchors = 300, capacity = 6, chunks = 3;
   const std::vector<float> truth = random_boxes(capacity * 2, 100, 8, 4), boxes = random_boxes(anchors, 100, 9, 4);

@@ -16,6 +16,8 @@ TEST_CASE("rows are gathered, absent ones empty") {
     REQUIRE(gather_rows(*ctx, x, index).to_vector<float>(*ctx) == std::vector<float>{5, 6, 0, 0, 1, 2, 5, 6});
     REQUIRE(gather_rows(*ctx, labels, index).to_vector<int32_t>(*ctx) == std::vector<int32_t>{9, -1, 7, 9});
     REQUIRE(gather_rows(*ctx, x, Tensor::empty(*ctx, {0}, DType::int32)).elements() == 0);
+    const Tensor none = Tensor::empty(*ctx, {0, 2}), absent = Tensor::full(*ctx, {2}, -1, DType::int32);
+    REQUIRE(gather_rows(*ctx, none, absent).to_vector<float>(*ctx) == std::vector<float>(4, 0));
   }
 }
 

@@ -182,6 +182,19 @@ TEST_CASE("ground truth joins the proposals in front or behind") {
   }
 }
 
+TEST_CASE("a count beyond the capacity joins what there is room for, and reads no other image") {
+  for (Context* ctx : devices()) {
+    BoxSet proposals, truth;
+    proposals.boxes = Tensor::from(*ctx, {2, 1, 4}, std::vector<float>{1, 1, 2, 2, 3, 3, 4, 4});
+    proposals.count = Tensor::from(*ctx, {2}, std::vector<int32_t>{9, 1});
+    truth.boxes = Tensor::from(*ctx, {2, 1, 4}, std::vector<float>{5, 5, 6, 6, 7, 7, 8, 8});
+    truth.count = Tensor::from(*ctx, {2}, std::vector<int32_t>{1, 9});
+    const BoxSet joint = with_truth(*ctx, proposals, truth, TruthPlace::first);
+    REQUIRE(joint.boxes.to_vector<float>(*ctx) == std::vector<float>{5, 5, 6, 6, 1, 1, 2, 2, 7, 7, 8, 8, 3, 3, 4, 4});
+    REQUIRE(joint.count.to_vector<int32_t>(*ctx) == std::vector<int32_t>{2, 2});
+  }
+}
+
 TEST_CASE("RoI targets carry box, class, matched ground truth and offsets") {
   for (Context* ctx : devices()) {
     const std::vector<float> boxes = random_boxes(5, 100, 23);

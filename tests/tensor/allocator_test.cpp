@@ -2,6 +2,7 @@
 // little memory.
 #include "tensor/allocator.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -189,4 +190,27 @@ TEST_CASE("memory that runs out is an error with the figures, after unused segme
   block = system.allocate(90 * kMiB);  // fits only when the first segment has gone
   system.release(block, 90 * kMiB);
   CHECK(system.figures().live_bytes == 0);
+}
+
+TEST_CASE("nothing asked for is a block of its own") {
+  const auto memory = make_cpu_allocator();
+  void* a = memory->allocate(0);
+  void* b = memory->allocate(0);
+  REQUIRE(a != b);
+  memory->release(a, 0);
+  memory->release(b, 0);
+  memory->release(nullptr, 0);
+  REQUIRE(memory->figures().live_bytes == 0);
+}
+
+TEST_CASE("memory that is not there is an error with the figures, and nothing is lost") {
+  const auto memory = make_cpu_allocator();
+  void* block = memory->allocate(4096);
+  REQUIRE_THROWS_WITH(memory->allocate(size_t{1} << 60), Catch::Contains("out of memory on cpu") &&
+                                                             Catch::Contains("e+12 MiB asked for") &&
+                                                             Catch::Contains("MiB in use"));
+  REQUIRE_THROWS_AS(memory->allocate(~size_t{0} - 100), Error);
+  std::memset(block, 1, 4096);
+  memory->release(block, 4096);
+  REQUIRE(memory->figures().live_bytes == 0);
 }

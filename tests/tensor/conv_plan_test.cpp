@@ -1,6 +1,6 @@
 // The plan cache's key and file, the rule for engines, and, in a CUDA build, real cuDNN plans for a card that is not
-// here: golden/cuda/h200_device_properties.json describes an H200 by its published figures (cuDNN 9.8 and later plan from
-// such a description; a card's own words come from device_properties).
+// here: golden/cuda/h200_device_properties.json describes an H200 by its published figures (cuDNN 9.8 and later plan
+// from such a description; a card's own words come from device_properties).
 #include "tensor/conv_plan.h"
 
 #include <catch2/catch.hpp>
@@ -49,7 +49,7 @@ std::string temporary(const char* name) { return (std::filesystem::temp_director
 TEST_CASE("every field of a convolution's key counts, in its equality, its hash and its text") {
   const ConvPlanKey base =
       layer(ConvDirection::forward, DType::float32, MathMode::float32, 2, 20, 30, 8, 16, 3, 1, 1, "b");
-  std::vector<ConvPlanKey> others(18, base);
+  std::vector<ConvPlanKey> others(19, base);
   others[0].direction = ConvDirection::backward_data;
   others[1].dtype = DType::bfloat16;
   others[2].math = MathMode::tf32;
@@ -59,6 +59,7 @@ TEST_CASE("every field of a convolution's key counts, in its equality, its hash 
   others[15].bias = false;
   others[16].relu = true;
   others[17].alignment = 4;
+  others[18].groups = 4;
   REQUIRE(base == layer(ConvDirection::forward, DType::float32, MathMode::float32, 2, 20, 30, 8, 16, 3, 1, 1, "b"));
   for (const ConvPlanKey& other : others) {
     INFO(other.text());

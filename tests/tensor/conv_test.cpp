@@ -18,7 +18,7 @@ namespace {
 
 struct Case {
   const char* name;
-  int64_t n, h, w, c, k, window, stride, padding, dilation;
+  int64_t n, h, w, c, k, window, stride, padding, dilation, groups = 1;
 };
 
 const std::vector<Case> kCases = {
@@ -56,9 +56,14 @@ const std::vector<Case> kCases = {
     {"2x2 stride 2, the last row unread", 1, 7, 9, 8, 16, 2, 2, 0, 1},
     {"2x2 stride 3", 1, 8, 10, 8, 16, 2, 3, 0, 1},
     {"5x5", 1, 11, 12, 6, 10, 5, 1, 2, 1},
+    {"3x3 in 32 groups of 4", 1, 14, 15, 128, 128, 3, 1, 1, 1, 32},
+    {"3x3 stride 2 in 32 groups of 8", 2, 11, 9, 256, 256, 3, 2, 1, 1, 32},
+    {"3x3 in 4 groups of 16, other numbers in and out", 1, 17, 12, 64, 32, 3, 1, 1, 1, 4},
+    {"3x3 in groups of one", 1, 9, 8, 32, 32, 3, 1, 1, 1, 32},
+    {"1x1 in 2 groups", 1, 7, 5, 8, 12, 1, 1, 0, 1, 2},
 };
 
-ConvGeometry geometry_of(const Case& g) { return {g.stride, g.padding, g.dilation}; }
+ConvGeometry geometry_of(const Case& g) { return {g.stride, g.padding, g.dilation, g.groups}; }
 
 Tensor random_tensor(Context& ctx, const Shape& shape, unsigned seed) {
   std::mt19937 draw(seed);
@@ -90,16 +95,28 @@ bool is_for_libraries(const Case& g) {
   return !has_library() && products > 3e6;
 }
 
-bool may_be_winograd(const Case& g) { return g.window == 3 && g.stride == 1 && g.dilation == 1; }
+bool may_be_winograd(const Case& g) { return g.window == 3 && g.stride == 1 && g.dilation == 1 && g.groups == 1; }
 
-// The inputs are standard normal, so the partial sum after i products is about sqrt(i). Its roundings, each uniform in
-// 2^-24 sqrt(i), add up to a standard deviation of 0.41 * 2^-24 * length when the products are added one by one: 3 is
-// seven of them. Winograd's last transform weighs the products of a tile's far edge by up to b^3 = 3.4 each way, so its
-// largest errors are further from the mean error: three times as much for single elements. Over all elements the
-// relative error must be that of a float32 sum for both.
-void check_close(const Case& g, const std::vector<float>& got, const std::vector<double>& expected, int64_t length) {
+// How far one element may be off. The inputs are standard normal, so the partial sum after i products is about sqrt(i).
+// Its roundings, each uniform in u sqrt(i) with u = 2^-24, have a standard deviation of u / sqrt(3) * n / sqrt(2) when
+// all n products are added one by one: seven of those are allowed.
+double direct_tolerance(double n) { return 7 / std::sqrt(6.0) * std::ldexp(1.0, -24) * n; }
+
+// Winograd's F(4x4, 3x3) adds n products of transformed values, of size |B_i| |G_i| (2-norms of the transforms' rows,
+// each way), and weighs the sums with A: an output's deviation grows by the sum over i of (A_pi |B_i| |G_i|)^2, each
+// way: 24.6 at the tile's corner, and 26.3 for F(3x3, 4x4). The path through the six transforms has at most 6 * 4
+// roundings besides.
+double winograd_tolerance(double n, double growth) {
+  return 7 / std::sqrt(3.0) * std::ldexp(1.0, -24) * growth * std::sqrt(n * n / 2 + 24 * n);
+}
+
+// length: products of an element by the definition; tiles: of the filters' gradient, 0 for the other directions.
+void check_close(const Case& g, const std::vector<float>& got, const std::vector<double>& expected, int64_t length,
+                 int64_t tiles = 0) {
   REQUIRE(got.size() == expected.size());
-  const double a = (may_be_winograd(g) ? 9 : 3) * std::ldexp(1.0, -24) * static_cast<double>(length), r = 1e-6;
+  const auto n = static_cast<double>(length);
+  const double winograd = tiles > 0 ? winograd_tolerance(double(tiles), 26.3) : winograd_tolerance(n / 9, 24.6);
+  const double a = may_be_winograd(g) ? std::max(winograd, direct_tolerance(n)) : direct_tolerance(n), r = 1e-6;
   int64_t wrong = 0;
   double error = 0, size = 0;
   for (size_t i = 0; i < got.size(); ++i) {
@@ -121,7 +138,7 @@ struct Data {
     const ConvGeometry geometry = geometry_of(g);
     const Shape shape{g.n, geometry.output_size(g.h, g.window), geometry.output_size(g.w, g.window), g.k};
     x = random_tensor(ctx, {g.n, g.h, g.w, g.c}, 1);
-    w = random_tensor(ctx, {g.k, g.window, g.window, g.c}, 2);
+    w = random_tensor(ctx, {g.k, g.window, g.window, g.c / g.groups}, 2);
     y = random_tensor(ctx, shape, 3);
     bias = random_tensor(ctx, {g.k}, 4);
     residual = random_tensor(ctx, shape, 5);
@@ -157,7 +174,7 @@ TEST_CASE("conv2d equals its definition, with every epilogue") {
       const bool relu = epilogue & 4;
       const Tensor y = conv2d(ctx, data.x, data.w, geometry_of(g), {bias, residual, relu});
       check_close(g, y.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, residual, relu),
-                  g.window * g.window * g.c);
+                  g.window * g.window * g.c / g.groups);
     }
   }
 }
@@ -177,7 +194,7 @@ TEST_CASE("conv2d_backward_data equals its definition, with a transposed convolu
       const Tensor dx =
           conv2d_backward_data(ctx, data.y, data.w, data.x.shape(), geometry_of(g), {bias, nullptr, relu});
       check_close(g, dx.to_vector<float>(ctx), with_epilogue(ctx, plain.to_vector<double>(ctx), bias, nullptr, relu),
-                  g.window * g.window * g.k);
+                  g.window * g.window * g.k / g.groups);
     }
   }
 }
@@ -192,7 +209,8 @@ TEST_CASE("conv2d_backward_filter equals its definition") {
     conv2d_backward_filter_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.y), geometry_of(g), expected);
     const Tensor dw = Tensor::full(ctx, data.w.shape(), NAN);
     conv2d_backward_filter(ctx, data.x, data.y, geometry_of(g), dw);
-    check_close(g, dw.to_vector<float>(ctx), expected.to_vector<double>(ctx), data.y.elements() / g.k);
+    const int64_t tiles = g.n * ((data.y.size(1) + 3) / 4) * ((data.y.size(2) + 3) / 4);
+    check_close(g, dw.to_vector<float>(ctx), expected.to_vector<double>(ctx), data.y.elements() / g.k, tiles);
   }
 }
 
@@ -221,7 +239,7 @@ TEST_CASE("any number of threads computes the same convolution, bit for bit when
           Tensor y = Tensor::empty(ctx, data.y.shape(), DType::float64);
           conv2d_naive(ctx, in_double(ctx, data.x), in_double(ctx, data.w), geometry_of(g), {}, y);
           check_close(g, results[0], with_epilogue(ctx, y.to_vector<double>(ctx), &data.bias, &data.residual, true),
-                      g.window * g.window * g.c);
+                      g.window * g.window * g.c / g.groups);
         }
         for (size_t i = 0; i < results.size(); ++i) {
           CHECK(std::memcmp(results[i].data(), first[i].data(), sizeof(float) * first[i].size()) == 0);

@@ -1,6 +1,9 @@
 // One body, its executors, and the mistakes that only one of them can see.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "tensor/elementwise_body.h"
@@ -144,4 +147,37 @@ TEST_CASE("row sums agree between one lane, a crew and a plain loop") {
     REQUIRE(solo[size_t(row)] == Approx(total).epsilon(1e-5));
     REQUIRE(crew[size_t(row)] == Approx(total).epsilon(1e-5));
   }
+}
+
+TEST_CASE("the larger of two does not depend on their order, and a NaN is never larger") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  for (const float a : {nan, -infinity, -1.f, 2.f, infinity}) {
+    for (const float b : {nan, -infinity, -1.f, 2.f, infinity}) {
+      INFO(a << " and " << b);
+      const float either = larger_of(a, b), other = larger_of(b, a);
+      REQUIRE((either == other || (std::isnan(a) && std::isnan(b))));
+      REQUIRE(std::isnan(either) == (std::isnan(a) && std::isnan(b)));
+      for (const int64_t i : {3, 7}) {
+        const ArgMax<float> one = better_of(ArgMax<float>{a, 5}, ArgMax<float>{b, i});
+        const ArgMax<float> two = better_of(ArgMax<float>{b, i}, ArgMax<float>{a, 5});
+        REQUIRE(one.index == two.index);
+        if (std::isnan(a) != std::isnan(b)) REQUIRE(one.index == (std::isnan(a) ? i : 5));
+        if (a == b) REQUIRE(one.index == std::min<int64_t>(i, 5));
+      }
+    }
+  }
+}
+
+TEST_CASE("one lane with a NaN changes no other lane's maximum") {
+  struct Largest {
+    float* out;
+    void operator()(crew::Crew group, int64_t) const {
+      const float mine = group.rank() == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(group.rank());
+      out[group.rank() * 2] = group.max(mine);
+      out[group.rank() * 2 + 1] = static_cast<float>(group.argmax(mine, group.rank()).index);
+    }
+  };
+  std::vector<float> out(8);
+  crew::run(4, 1, Largest{out.data()});
+  REQUIRE(out == std::vector<float>{3, 3, 3, 3, 3, 3, 3, 3});
 }

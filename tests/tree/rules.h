@@ -135,6 +135,57 @@ inline Findings bodies_without_crew(const Sources& sources) {
   return found;
 }
 
+// The types that a file defines directly in namespace tailseg: not those of namespaces within it, without a name, or of
+// other types. Braces are followed one by one; what stands before one says what it opens.
+inline std::vector<std::string> types_in_namespace(const Source& source) {
+  static const std::regex type(R"((struct|class|enum)\b(?:\s+(?:struct|class))?(?:\s+alignas\([^)]*\))?\s+(\w+)\s*)"
+                               R"((?:final\s*)?(:[^:].*)?$)");
+  static const std::regex space(R"(namespace\s*([\w:]*)\s*$)");
+  std::vector<std::string> types, open;
+  std::string head;  // since the last brace or semicolon
+  std::istringstream lines(source.code);
+  for (std::string line; std::getline(lines, line);) {
+    if (const size_t first = line.find_first_not_of(' '); first != std::string::npos && line[first] == '#') continue;
+    for (const char c : line + " ") {
+      if (c != '{' && c != '}' && c != ';') {
+        head += c;
+        continue;
+      }
+      std::smatch match;
+      if (c == '{') {
+        const bool here = open == std::vector<std::string>{"tailseg"};
+        if (std::regex_search(head, match, space)) {
+          open.push_back(match[1]);
+        } else {
+          // A specialisation is another room's business: "template <> struct X<int>" does not match.
+          if (here && std::regex_search(head, match, type)) types.push_back(match[2]);
+          open.push_back("{");
+        }
+      } else if (c == '}' && !open.empty()) {
+        open.pop_back();
+      }
+      head.clear();
+    }
+  }
+  return types;
+}
+
+// Two definitions of one name in one namespace are one type to the linker, which takes either's functions for both.
+inline Findings types_of_two_rooms(const Sources& sources) {
+  std::map<std::string, const Source*> owner;
+  Findings found;
+  for (const Source& source : sources) {
+    if (!is_room(source.room())) continue;
+    for (const std::string& type : types_in_namespace(source)) {
+      const auto [known, is_new] = owner.emplace(type, &source);
+      if (!is_new && known->second->path != source.path) {
+        found.push_back(source.path + ": " + type + " is also a type of " + known->second->path);
+      }
+    }
+  }
+  return found;
+}
+
 inline Findings unfinished_work(const Sources& sources) {
   Findings found;
   const std::regex words(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X)\\b");

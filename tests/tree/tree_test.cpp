@@ -1,5 +1,6 @@
 // The tree keeps the rules of the house, and the checks find what breaks them.
 #include <catch2/catch.hpp>
+#include <numeric>
 
 #include "tests/tree/rules.h"
 
@@ -100,7 +101,25 @@ TEST_CASE("every body is run by a crew") {
                                {"tests/same.h", "#include \"tests/crew.h\"\n"},
                                {"tests/nn/x_test.cpp", "#include \"nn/x_body.h\"\n#include \"tests/same.h\"\n"}})
               .empty());
-  if (const Findings report = bodies_without_crew(tree()); !report.empty()) WARN("not yet:" << joined(report));
+  require_kept(bodies_without_crew(tree()));
+}
+
+TEST_CASE("no two files define a type of one name in namespace tailseg") {
+  const Source image{"datasets/image.h", "namespace tailseg {\nstruct Image {\n  int width;\n};\n}\n"};
+  const auto with = [&](const std::string& code) { return types_of_two_rooms({image, {"tensor/x.h", code}}).size(); };
+  REQUIRE(with("namespace tailseg {\ntemplate <class T>\nclass Image final : public Base {\n};\n}\n") == 1);
+  REQUIRE(with("namespace tailseg {\nenum class Image : unsigned char {\n  a\n};\n}\n") == 1);
+  REQUIRE(with("namespace tailseg {\nvoid f() {\n  if (a) { b(); }\n}\nstruct Image {};\n}\n") == 1);
+  REQUIRE(with("namespace tailseg {\nstruct Image;\nvoid f(struct Image* x) { x; }\n}\n") == 0);
+  REQUIRE(with("namespace tailseg::winograd {\nstruct Image {};\n}\n") == 0);
+  REQUIRE(with("namespace tailseg {\nnamespace {\nstruct Image {};\n}\n}\n") == 0);
+  REQUIRE(with("namespace tailseg {\nstruct Outer {\n  struct Image {};\n};\n}\n") == 0);
+  REQUIRE(types_in_namespace({"nn/x.h", "#define A {\nnamespace tailseg {\nstruct B {};\nenum C : int { c };\n}\n"}) ==
+          std::vector<std::string>{"B", "C"});
+  REQUIRE(std::accumulate(tree().begin(), tree().end(), size_t{0}, [](size_t sum, const Source& source) {
+            return sum + types_in_namespace(source).size();
+          }) > 200);
+  require_kept(types_of_two_rooms(tree()));
 }
 
 TEST_CASE("nothing is marked as unfinished") {
