@@ -1,11 +1,7 @@
 #include "apps/run/checkpoint.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 
 #include "apps/config/model_options.h"
 #include "apps/import/convert.h"
@@ -55,21 +51,6 @@ std::string listed(const std::vector<std::string>& names) {
 void check_complete(const ParameterStore::LoadReport& report, const std::string& path) {
   TS_CHECK(report.missing.empty(), path, " is of another model; it lacks ", listed(report.missing));
   TS_CHECK(report.unexpected.empty(), path, " is of another model; the model has no ", listed(report.unexpected));
-}
-
-// The stored configuration goes through the ordinary reader, so that overrides and checks are those of any config.
-Config stored_config(const std::string& toml, const std::vector<std::string>& overrides) {
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / text("tailseg-config-", ::getpid(), ".toml");
-  std::ofstream(file) << toml;
-  struct Remove {
-    const std::filesystem::path& path;
-    ~Remove() {
-      std::error_code ignored;
-      std::filesystem::remove(path, ignored);
-    }
-  } remove{file};
-  return load_config(file.string(), overrides);
 }
 
 bool is_predictor(const std::string& name) {
@@ -145,7 +126,7 @@ std::vector<std::string> load_weights(const std::string& path, const Config& con
 LoadedModel load_model(Context& ctx, const std::string& path, const std::vector<std::string>& overrides) {
   TensorFile file = read_safetensors(path);
   LoadedModel loaded;
-  loaded.config = stored_config(required(file.metadata, "config", path), overrides);
+  loaded.config = parse_config(required(file.metadata, "config", path), path + ", its configuration", overrides);
   loaded.classes = ClassList::parse(required(file.metadata, "classes", path), path);
   loaded.store = std::make_unique<ParameterStore>(ctx, 0);
   loaded.model = std::make_unique<MaskRcnn>(*loaded.store, model_options(loaded.config, loaded.classes.size()));

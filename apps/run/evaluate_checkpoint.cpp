@@ -83,7 +83,7 @@ void evaluate_checkpoint(const EvaluateCheckpointOptions& model, const EvaluateR
                          std::ostream& out, std::ostream& log) {
   Context ctx(device_of(model.device));
   std::vector<std::string> settings = model.settings;
-  if (!model.data_root.empty()) settings.push_back("data.root='" + model.data_root + "'");
+  if (!model.data_root.empty()) settings.push_back("data.root=" + toml_text({model.data_root}));
   LoadedModel loaded = load_model(ctx, model.checkpoint, settings);
   const Split split = split_of(model, loaded.config);
   check_classes(split, loaded, model.checkpoint);
