@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "everything as one JSON object");
   app.add_option("--limit", limit, "classes from each end and problems of each kind to list; 0: all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(tailseg::number_from(0, 1e9));
   app.footer("Example:\n  tailseg-inspect lvis_v1_train.json --limit 20");
   return tailseg::run_program(app, argc, argv, [&] {
     if (tailseg::is_checkpoint_name(path)) {
