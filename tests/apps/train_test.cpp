@@ -96,6 +96,64 @@ TEST_CASE("a checkpoint's configuration needs no temporary folder") {
   REQUIRE(code == 0);
 }
 
+TEST_CASE("Ctrl-C is heard during an evaluation too, and resuming evaluates") {
+  Workshop shop;
+  REQUIRE(shop.run({"tailseg-make-dataset", "--output", shop.path("data"), "--images", "12", "--val-images", "600",
+                    "--size", "64x64", "--classes", "4", "--range", "3", "--overwrite"}) == 0);
+  std::vector<std::string> words = shop.train("run", {"--max-iters", "2"});
+  words[0] = kPrograms + words[0];
+  const pid_t child = start(words, shop.root / "said");
+  for (int i = 0; i < 6000 && contents(shop.root / "said").find("iter_0000002") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, SIGINT);  // 600 photos are a second's work
+  REQUIRE(wait_for(child) == 130);
+  REQUIRE(contents(shop.root / "run/metrics.jsonl").find("segm/AP") == std::string::npos);
+  REQUIRE(shop.run(shop.train("run", {"--max-iters", "2", "--resume"})) == 0);
+  REQUIRE(contents(shop.root / "run/metrics.jsonl").find("segm/AP") != std::string::npos);
+}
+
+TEST_CASE("a run whose log nobody reads any more goes on") {
+  Workshop shop;
+  std::string line = "cd '" + shop.root.string() + "'; '" + kPrograms +
+                     "tailseg-train' --config tiny.toml --set data.root=data --output run --device cpu | true";
+  REQUIRE(wait_for(start({"/bin/sh", "-c", line}, shop.root / "said")) == 0);
+  REQUIRE(fs::exists(shop.checkpoint("run", 6)));
+  REQUIRE(contents(shop.root / "run/log.txt").find("iter: 5") != std::string::npos);
+}
+
+TEST_CASE("one run at a time in a folder") {
+  Workshop shop;
+  std::vector<std::string> words = shop.train("run", {"--max-iters", "100000", "--checkpoint-every", "100000"});
+  words[0] = kPrograms + words[0];
+  const pid_t child = start(words, shop.root / "first");
+  for (int i = 0; i < 6000 && contents(shop.root / "first").find("iter: 2") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const int second = shop.run(shop.train("run"));
+  kill(child, SIGKILL);
+  REQUIRE(wait_for(child) == 1000 + SIGKILL);
+  REQUIRE(second == 1);
+  REQUIRE(shop.said.find("another run is at work") != std::string::npos);
+  REQUIRE(shop.run(shop.train("run")) == 0);  // the lock went with its holder
+}
+
+TEST_CASE("what would fail at the end fails before the first step, and a dry run finds it") {
+  Workshop shop;
+  fs::remove(shop.root / "data/annotations/val.json");
+  REQUIRE(shop.run(shop.train("run", {"--set", "data.val_annotations=nowhere.json"})) == 1);
+  REQUIRE(shop.said.find("nowhere.json") != std::string::npos);
+  REQUIRE_FALSE(fs::exists(shop.root / "run/checkpoints"));
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--set", "data.val_annotations=nowhere.json"})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--weights", shop.path("nowhere")})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--resume"})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--resume"})) == 1);
+  REQUIRE_FALSE(fs::exists(shop.root / "dry"));
+  REQUIRE(shop.run(shop.train("none")) == 0);  // no validation split is configured: said, and trained all the same
+  REQUIRE(shop.said.find("nothing will be evaluated") != std::string::npos);
+  REQUIRE(fs::exists(shop.checkpoint("none", 6)));
+}
+
 TEST_CASE("a missing photo stops the run with its name") {
   Workshop shop;
   fs::path first;
