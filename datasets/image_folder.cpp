@@ -7,13 +7,14 @@
 #include "tensor/error.h"
 
 namespace tailseg {
-namespace {
 
-bool is_photo_name(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
+bool is_photo_name(const std::string& path) {
+  std::string ending = std::filesystem::path(path).extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
+
+namespace {
 
 void append_folder(const std::string& folder, std::vector<std::string>& files) {
   std::error_code error, unreadable;

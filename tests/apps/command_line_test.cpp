@@ -104,7 +104,7 @@ TEST_CASE("failed work ends with 1 and one line that names the file") {
   REQUIRE(missing.err == "error: /no/such/file.json: cannot be opened: No such file or directory\n");
   const Ran swapped = run("tailseg-evaluate --annotations " + kSample + "bbox.json --results " + kSample + "bbox.json");
   REQUIRE(swapped.code == 1);
-  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object, got a list"));
+  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object with images, annotations and categories (a list is a result file), got a list"));
   REQUIRE(std::count(swapped.err.begin(), swapped.err.end(), '\n') == 1);
 }
 
