@@ -2,8 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <new>
+
+#include "apps/number_text.h"
 
 namespace tailseg {
 
@@ -18,16 +21,35 @@ int report(const std::string& program, std::string message, int code) {
   return code;
 }
 
+void refuse_empty_texts(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& given : option->results()) {
+      if (given.empty()) throw UsageError(option->get_name() + " was given an empty text");
+    }
+  }
+}
+
 }  // namespace
+
+std::function<std::string(const std::string&)> number_from(double low, double high) {
+  return [low, high](const std::string& given) -> std::string {
+    double value = 0;
+    const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
+    const bool number = error == std::errc() && end == given.data() + given.size();
+    if (number && value >= low && value <= high) return "";
+    return "'" + given + "' is not a number from " + number_text(low) + " to " + number_text(high);
+  };
+}
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& work) {
   app.set_version_flag("--version", app.get_name() + " " TAILSEG_VERSION);
   try {
     app.parse(argc, argv);
+    refuse_empty_texts(app);
   } catch (const CLI::Success& request) {  // --help or --version
     app.exit(request);
     return 0;
-  } catch (const CLI::ParseError& error) {
+  } catch (const std::exception& error) {  // CLI::ParseError and UsageError
     return report(app.get_name(), error.what(), 2);
   }
   try {

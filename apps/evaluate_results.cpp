@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <ostream>
 #include <sstream>
 
 #include "apps/command_line.h"
+#include "apps/output_folder.h"
 #include "datasets/evaluation/proposal_recall.h"
 #include "nn/atomic_file.h"
 #include "tensor/error.h"
@@ -113,10 +113,15 @@ std::string metrics_json(const AnnotationSet& set, const std::string& protocol, 
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
+void prepare_evaluation(const EvaluateResultsOptions& options) {
+  if (options.bins.size() != 3 || !std::is_sorted(options.bins.begin(), options.bins.end())) {
+    throw UsageError("--bins takes three ascending numbers");
+  }
+  if (!options.output.empty()) make_output_folder(options.output);
+}
+
 std::string write_metrics(const std::string& folder, const std::string& json) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  TS_CHECK(!error, folder, ": the folder cannot be made: ", error.message());
+  make_output_folder(folder);
   const std::string path = folder + "/metrics.json";
   write_file_atomically(path, json);
   return path;
@@ -141,9 +146,6 @@ void print_figures(const TypeFigures& type, std::ostream& out) {
 
 void evaluate_detections(const AnnotationSet& set, const Detections& detections, const EvaluateResultsOptions& options,
                          std::ostream& out, std::ostream& log) {
-  if (options.bins.size() != 3 || !std::is_sorted(options.bins.begin(), options.bins.end())) {
-    throw UsageError("--bins takes three ascending numbers");
-  }
   const std::string protocol = options.protocol.empty() ? (set.lvis ? "lvis" : "coco") : options.protocol;
   EvaluationOptions evaluation;
   evaluation.protocol = protocol == "lvis" ? Protocol::kLvis : Protocol::kCoco;
@@ -177,6 +179,7 @@ void evaluate_detections(const AnnotationSet& set, const Detections& detections,
 }
 
 void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log) {
+  prepare_evaluation(options);
   const AnnotationSet set = read_annotations(options.annotations);
   const bool lvis = options.protocol.empty() ? set.lvis : options.protocol == "lvis";
   const bool filter = lvis && options.type != "proposals";

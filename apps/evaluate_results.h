@@ -43,6 +43,9 @@ std::string write_metrics(const std::string& folder, const std::string& json);
 // pycocotools' lines for the figures they have, one line for the rest, then detectron2's copypaste lines.
 void print_figures(const TypeFigures& type, std::ostream& out);
 
+// What can be refused before any work is done: senseless bins (UsageError), an output folder that cannot be made.
+void prepare_evaluation(const EvaluateResultsOptions& options);
+
 // Scores detections that are already there: table or JSON to `out`, metrics.json and table.txt below options.output.
 void evaluate_detections(const AnnotationSet& set, const Detections& detections, const EvaluateResultsOptions& options,
                          std::ostream& out, std::ostream& log);

@@ -1,40 +1,94 @@
-// tailseg-inspect: what is in a file, and what is wrong with it.
+// tailseg-inspect: what is in a file or folder, and what is wrong with it.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "apps/command_line.h"
 #include "apps/inspect_annotations.h"
 #include "apps/inspect_checkpoint.h"
+#include "apps/inspect_images.h"
+#include "apps/run/model_file.h"
+#include "datasets/image_folder.h"
+
+namespace {
+
+using namespace tailseg;
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string path, images;
+  bool json = false;
+  int limit = 10;
+};
+
+void inspect_weights(const Options& options) {
+  const CheckpointReport report = inspect_checkpoint(checkpoint_file(options.path));
+  if (options.json) {
+    std::cout << checkpoint_json(report);
+  } else {
+    print_checkpoint(report, std::cout);
+  }
+}
+
+void show(const PhotoReport& report, const Options& options) {
+  if (options.json) {
+    std::cout << photos_json(report);
+  } else {
+    print_photos(report, options.limit, std::cout);
+  }
+}
+
+void inspect_set(const Options& options) {
+  const AnnotationSet set = read_annotations(options.path);
+  if (!options.images.empty() && options.json) {
+    show(inspect_photos_of(set, options.images), options);
+    return;
+  }
+  if (options.json) {
+    std::cout << annotations_json(set);
+  } else {
+    print_annotations(set, options.limit, std::cout);
+  }
+  if (!options.images.empty()) show(inspect_photos_of(set, options.images), options);
+}
+
+void inspect(const Options& options) {
+  std::error_code error;
+  const fs::path path = options.path;
+  const bool folder = fs::is_directory(path, error);
+  const bool run = folder && (fs::is_directory(path / "checkpoints", error) || fs::exists(path / "last", error));
+  const bool photos = (folder && !run) || is_photo_name(options.path);
+  const bool weights = run || (!folder && is_checkpoint_name(options.path));
+  if (!options.images.empty() && (photos || weights)) throw UsageError("--images goes with an annotation file");
+  if (weights) {
+    inspect_weights(options);
+  } else if (photos) {
+    show(inspect_photos(options.path), options);
+  } else {
+    inspect_set(options);
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "What is in a file and what is wrong with it: annotations (COCO, LVIS v0.5, LVIS v1), weights and "
-      "checkpoints.",
+      "What is in a file or folder and what is wrong with it: annotations (COCO, LVIS v0.5, LVIS v1), photos, weights "
+      "and checkpoints.",
       "tailseg-inspect");
-  std::string path;
-  bool json = false;
-  int limit = 10;
-  app.add_option("FILE", path, "annotation file (.json), weights or checkpoint (.safetensors, .pth, .pkl)")->required();
-  app.add_flag("--json", json, "everything as one JSON object");
-  app.add_option("--limit", limit, "classes from each end and problems of each kind to list; 0: all")
+  Options options;
+  app.add_option(
+         "PATH", options.path,
+         "annotation file (.json), photo or folder of photos, weights or checkpoint (.safetensors, .pth, .pkl), "
+         "folder of a run (its newest checkpoint)")
+      ->required();
+  app.add_option("--images", options.images, "with an annotation file: the folder of its photos; every one is decoded");
+  app.add_flag("--json", options.json, "everything as one JSON object (with --images, what the photos are)");
+  app.add_option("--limit", options.limit, "classes from each end and problems of each kind to list; 0: all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  app.footer("Example:\n  tailseg-inspect lvis_v1_train.json --limit 20");
-  return tailseg::run_program(app, argc, argv, [&] {
-    if (tailseg::is_checkpoint_name(path)) {
-      const tailseg::CheckpointReport report = tailseg::inspect_checkpoint(path);
-      if (json) {
-        std::cout << tailseg::checkpoint_json(report);
-      } else {
-        tailseg::print_checkpoint(report, std::cout);
-      }
-      return;
-    }
-    const tailseg::AnnotationSet set = tailseg::read_annotations(path);
-    if (json) {
-      std::cout << tailseg::annotations_json(set);
-    } else {
-      tailseg::print_annotations(set, limit, std::cout);
-    }
-  });
+      ->check(number_from(0, 1e9));
+  app.footer(
+      "Example:\n  tailseg-inspect lvis_v1_train.json --limit 20\n"
+      "  tailseg-inspect instances_val2017.json --images val2017");
+  return run_program(app, argc, argv, [&] { inspect(options); });
 }

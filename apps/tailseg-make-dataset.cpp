@@ -12,6 +12,7 @@
 
 namespace {
 
+using tailseg::number_from;
 using tailseg::UsageError;
 using tailseg::synthetic::DatasetConfig;
 using tailseg::synthetic::DatasetSummary;
@@ -28,43 +29,61 @@ void add_options(CLI::App& app, Options& options) {
   DatasetConfig& c = options.config;
   c.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   app.add_option("--output", c.output, "folder to write")->required();
-  app.add_option("--images", c.train_images, "training images")->required()->check(CLI::PositiveNumber);
-  app.add_option("--val-images", c.val_images, "held-out images")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", c.seed, "same seed and settings, same set")->capture_default_str();
+  app.add_option("--images", c.train_images, "training images")->required()->check(number_from(1, 1e8));
+  app.add_option("--val-images", c.val_images, "held-out images")->check(number_from(0, 1e8));
+  app.add_option("--seed", c.seed, "same seed and settings, same set")
+      ->check(number_from(0, 1.8e19))
+      ->capture_default_str();
   app.add_option("--kind", options.kind, "shapes (outline x texture) or glyphs (of --font)")
       ->check(CLI::IsMember({"shapes", "glyphs"}))
       ->capture_default_str();
   app.add_option("--font", c.font, "TrueType font for --kind glyphs");
-  app.add_option("--classes", c.classes, "number of classes")->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::Option* classes =
+      app.add_option("--classes", c.classes, "number of classes")->check(number_from(1, 1e6))->capture_default_str();
   app.add_option("--size", options.size, "WIDTHxHEIGHT of every image")->capture_default_str();
-  app.add_option("--range", c.range, "train images with the commonest class / with the rarest")->capture_default_str();
-  app.add_option("--power", c.power, "power of the frequency law itself, instead of --range");
+  CLI::Option* range = app.add_option("--range", c.range, "train images with the commonest class / with the rarest")
+                           ->check(number_from(1, 1e9))
+                           ->capture_default_str();
+  app.add_option("--power", c.power, "power of the frequency law itself, instead of --range")
+      ->check(number_from(0, 100))
+      ->excludes(range);
   app.add_option("--categories", c.categories,
-                 "JSON list of LVIS categories (or an annotation file): their names and counts, scaled");
-  app.add_option("--objects", c.most_objects, "1 to this many objects an image")->capture_default_str();
+                 "JSON list of LVIS categories (or an annotation file): their names and counts, scaled")
+      ->excludes(classes);
+  app.add_option("--objects", c.most_objects, "1 to this many objects an image")
+      ->check(number_from(1, 1000))
+      ->capture_default_str();
   options.smallest =
       app.add_option("--smallest", c.scene.smallest, "least diameter, share of the shorter side (glyphs: 0.25)")
+          ->check(number_from(0, 1))
           ->capture_default_str();
-  app.add_option("--largest", c.scene.largest, "largest diameter, share of the shorter side")->capture_default_str();
-  app.add_option("--rotation", c.scene.most_turn, "objects turn up to so many degrees")->capture_default_str();
+  app.add_option("--largest", c.scene.largest, "largest diameter, share of the shorter side")
+      ->check(number_from(0, 1))
+      ->capture_default_str();
+  app.add_option("--rotation", c.scene.most_turn, "objects turn up to so many degrees")
+      ->check(number_from(0, 360))
+      ->capture_default_str();
   app.add_option("--visible", c.scene.least_visible, "least visible share of every object")
-      ->check(CLI::Range(0.05, 1.0))
+      ->check(number_from(0.05, 1))
       ->capture_default_str();
   app.add_flag("--any-colour", c.any_colour, "shapes: colour says nothing about the class");
   app.add_flag("--natural-val", options.natural_val, "held-out classes as frequent as in train, not equally frequent");
   app.add_option("--rare-images", c.rare_images,
-                 "frequency r up to so many train images (default: LVIS's share of classes)");
-  app.add_option("--common-images", c.common_images, "frequency c up to so many (default: LVIS's share of classes)");
+                 "frequency r up to so many train images (default: LVIS's share of classes)")
+      ->check(number_from(0, 1e9));
+  app.add_option("--common-images", c.common_images, "frequency c up to so many (default: LVIS's share of classes)")
+      ->check(number_from(0, 1e9));
   app.add_option("--negatives", c.negatives,
-                 "neg_category_ids an image (default: all absent classes, beyond 100 classes 20 of them)");
+                 "neg_category_ids an image (default: all absent classes, beyond 100 classes 20 of them)")
+      ->check(number_from(0, 1e6));
   app.add_option("--format", options.format, "jpg or png")->check(CLI::IsMember({"jpg", "png"}))->capture_default_str();
   app.add_option("--threads", c.threads, "the set does not depend on it")
-      ->check(CLI::PositiveNumber)
+      ->check(number_from(1, 1024))
       ->capture_default_str();
   app.add_flag("--overwrite", c.overwrite, "replace a set that is in the folder");
   app.footer(
-      "Example: tailseg-make-dataset --output runs/shapes --images 3000 --val-images 300 --seed 1\n"
-      "then     tailseg-train --config apps/configs/demo.toml --set data.root=runs/shapes --output runs/first");
+      "Example:\n  tailseg-make-dataset --output runs/shapes --images 3000 --val-images 300 --seed 1\n"
+      "  tailseg-train --config apps/configs/demo.toml --set data.root=runs/shapes --output runs/first");
 }
 
 void finish_options(Options& options) {
@@ -79,6 +98,7 @@ void finish_options(Options& options) {
   c.scene.height = height;
   c.kind = options.kind == "glyphs" ? Kind::kGlyphs : Kind::kShapes;
   if (c.kind == Kind::kGlyphs && options.smallest->count() == 0) c.scene.smallest = 0.25;  // thin strokes
+  if (c.kind == Kind::kShapes && !c.font.empty()) throw UsageError("--font is for --kind glyphs");
   if (c.kind == Kind::kGlyphs && c.font.empty()) throw UsageError("--kind glyphs needs --font FILE");
   if (c.scene.smallest <= 0 || c.scene.largest < c.scene.smallest || c.scene.largest > 1) {
     throw UsageError("--smallest and --largest must satisfy 0 < smallest <= largest <= 1");

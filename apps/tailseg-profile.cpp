@@ -15,18 +15,28 @@ int main(int argc, char** argv) {
       ->expected(1)
       ->take_all();
   app.add_option("--job", job, "train or predict")->check(CLI::IsMember({"train", "predict"}))->capture_default_str();
-  app.add_option("--height", options.height, "of the pictures")->check(CLI::Range(32, 8192))->capture_default_str();
-  app.add_option("--width", options.width, "of the pictures")->check(CLI::Range(32, 8192))->capture_default_str();
-  app.add_option("--batch", options.batch, "pictures a step")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--height", options.height, "of the pictures")
+      ->check(tailseg::number_from(32, 8192))
+      ->capture_default_str();
+  app.add_option("--width", options.width, "of the pictures")
+      ->check(tailseg::number_from(32, 8192))
+      ->capture_default_str();
+  app.add_option("--batch", options.batch, "pictures a step")
+      ->check(tailseg::number_from(1, 4096))
+      ->capture_default_str();
   app.add_option("--classes", options.classes, "without the background")
-      ->check(CLI::PositiveNumber)
+      ->check(tailseg::number_from(1, 1e6))
       ->capture_default_str();
   app.add_option("--objects", options.objects, "ground truth a picture")
-      ->check(CLI::PositiveNumber)
+      ->check(tailseg::number_from(1, 1e6))
       ->capture_default_str();
-  app.add_option("--repeats", options.repeats, "timed steps")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--rows", options.rows, "kernels in the table")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--threads", options.threads, "0: as many as the machine has")->check(CLI::NonNegativeNumber);
+  app.add_option("--repeats", options.repeats, "timed steps")
+      ->check(tailseg::number_from(1, 1e6))
+      ->capture_default_str();
+  app.add_option("--rows", options.rows, "kernels in the table")
+      ->check(tailseg::number_from(1, 1e6))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "0: as many as the machine has")->check(tailseg::number_from(0, 1024));
   app.add_option("--device", options.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--trace", options.trace, "write a Chrome trace (ui.perfetto.dev opens it)");
   app.add_flag("--json", options.json, "one JSON object instead of the table");

@@ -20,10 +20,11 @@ int main(int argc, char** argv) {
   app.add_option("--weights", options.weights, "start from these weights (safetensors, see tailseg-import)");
   app.add_flag("--dry-run", options.dry_run, "read the data, build the model, say what would happen, and stop");
   app.add_option("--overfit", options.overfit, "train and evaluate on the first N photos, without augmentation")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--max-iters", max_iters, "steps in all")->check(CLI::PositiveNumber);
-  app.add_option("--checkpoint-every", checkpoint_every, "steps between checkpoints")->check(CLI::PositiveNumber);
-  app.add_option("--seed", seed, "of everything random")->check(CLI::NonNegativeNumber);
+      ->check(tailseg::number_from(1, 1e9));
+  app.add_option("--max-iters", max_iters, "steps in all")->check(tailseg::number_from(1, 1e15));
+  app.add_option("--checkpoint-every", checkpoint_every, "steps between checkpoints")
+      ->check(tailseg::number_from(1, 1e15));
+  app.add_option("--seed", seed, "of everything random")->check(tailseg::number_from(0, 9e18));
   app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.footer(
       "Ctrl-C writes a checkpoint and ends; --resume goes on.\n"

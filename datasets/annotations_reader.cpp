@@ -211,7 +211,7 @@ AnnotationSet read(std::string_view json, const std::string& name, const MappedT
   ImageReader images(set, ids);
   AnnotationReader annotations(set, ids);
   CategoryReader categories(set);
-  JsonObject root;
+  JsonObject root("an object with images, annotations and categories (a list is a result file)");
   root.add("images", images.list(), true);
   root.add("annotations", annotations.list(), true);
   root.add("categories", categories.list(), true);

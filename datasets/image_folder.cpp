@@ -7,38 +7,49 @@
 #include "tensor/error.h"
 
 namespace tailseg {
-namespace {
 
-bool is_photo_name(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
+bool is_photo_name(const std::string& path) {
+  std::string ending = std::filesystem::path(path).extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
+namespace {
+
 void append_folder(const std::string& folder, std::vector<std::string>& files) {
-  std::error_code error;
+  std::error_code error, unreadable;
   std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (is_photo_name(entry.path()) && !entry.is_directory()) found.push_back(entry.path().string());
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (is_photo_name(entry->path()) && !entry->is_directory(unreadable)) found.push_back(entry->path().string());
   }
   TS_CHECK(!error, "reading folder ", folder, ": ", error.message());
+  TS_CHECK(!found.empty(), "reading photos: the folder ", folder,
+           " holds no .jpg, .jpeg or .png file (sub-folders are not entered)");
   std::sort(found.begin(), found.end());
   files.insert(files.end(), found.begin(), found.end());
 }
 
 }  // namespace
 
-AnnotationSet photo_set(const std::vector<std::string>& paths, const DecodeOptions& options,
-                        std::vector<std::string>* skipped) {
+std::vector<std::string> photo_files(const std::vector<std::string>& paths) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
-    TS_CHECK(std::filesystem::exists(path), "reading photos: ", path, " does not exist");
-    if (std::filesystem::is_directory(path)) {
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(path, error);
+    TS_CHECK(std::filesystem::exists(status), "reading photos: ", path, ": ",
+             error ? error.message() : "No such file or directory");
+    if (std::filesystem::is_directory(status)) {
       append_folder(path, files);
     } else {
       files.push_back(path);
     }
   }
+  return files;
+}
+
+AnnotationSet photo_set(const std::vector<std::string>& paths, const DecodeOptions& options,
+                        std::vector<std::string>* skipped) {
+  const std::vector<std::string> files = photo_files(paths);
   AnnotationSet set;
   set.path = paths.empty() ? "" : paths.front();
   std::vector<uint8_t> bytes;

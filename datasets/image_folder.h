@@ -9,10 +9,16 @@
 
 namespace tailseg {
 
-// `paths` are files, or folders of which every .jpg, .jpeg and .png is taken (in the order of their names, sub-folders
-// not entered). Image ids count from 1, sizes are read from the headers (upright), `file` is the path, so the loader's
-// root is empty. A photo with a bad header throws Error if `skipped` is null and adds its message there otherwise.
-// Throws Error for a path that does not exist and when no photo is left.
+// Whether the name ends in .jpg, .jpeg or .png, in any case.
+bool is_photo_name(const std::string& path);
+
+// The files among `paths`, and of the folders among them every .jpg, .jpeg and .png in the order of the names,
+// sub-folders not entered. Throws Error for a path that does not exist and for a folder without a photo.
+std::vector<std::string> photo_files(const std::vector<std::string>& paths);
+
+// The photos of photo_files(paths). Image ids count from 1, sizes are read from the headers (upright), `file` is the
+// path, so the loader's root is empty. A photo with a bad header throws Error if `skipped` is null and adds its message
+// there otherwise. Throws Error as photo_files does and when no photo is left.
 AnnotationSet photo_set(const std::vector<std::string>& paths, const DecodeOptions& options = {},
                         std::vector<std::string>* skipped = nullptr);
 

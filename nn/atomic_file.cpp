@@ -1,11 +1,14 @@
 #include "nn/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "tensor/error.h"
@@ -33,10 +36,23 @@ const char* hint(int error_number) {
   }
 }
 
+// Where a path leads: a symbolic link stays, and the file that it names is the one that is replaced.
+std::string followed(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  return real ? real.get() : path;
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  TS_CHECK(!path_.empty(), "writing a file: its name is empty");
+  struct stat there {};
+  const bool exists = ::stat(path_.c_str(), &there) == 0;
+  TS_CHECK(!exists || !S_ISDIR(there.st_mode), "writing ", path_, ": a folder of that name is there");
+  in_place_ = exists && !S_ISREG(there.st_mode);
+  if (exists && !in_place_) path_ = followed(path_);
+  temporary_ = in_place_ ? path_ : path_ + ".tmp";
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | (in_place_ ? 0 : O_CREAT | O_TRUNC) | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     const int error_number = errno;
     fail("writing ", path_, ": cannot create ", temporary_, ": ", std::strerror(error_number), hint(error_number));
@@ -46,14 +62,14 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(pa
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!in_place_) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::give_up(const char* doing, int error_number) {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
-  ::unlink(temporary_.c_str());
+  if (!in_place_) ::unlink(temporary_.c_str());
   fail("writing ", path_, ": ", doing, " failed after ", written_, " bytes: ", std::strerror(error_number),
-       hint(error_number), "; a file that stood there before is unchanged");
+       hint(error_number), in_place_ ? "" : "; a file that stood there before is unchanged");
 }
 
 void AtomicFile::write_through(const char* data, size_t count) {
@@ -89,6 +105,10 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::commit() {
   TS_CHECK(descriptor_ >= 0, "writing ", path_, ": the file is already closed");
   flush_buffer();
+  if (in_place_) {
+    if (::close(std::exchange(descriptor_, -1)) != 0) give_up("closing", errno);
+    return;
+  }
   if (::fsync(descriptor_) != 0) give_up("flushing to disk", errno);
   if (::close(std::exchange(descriptor_, -1)) != 0) give_up("closing", errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("renaming the finished file", errno);

@@ -1,6 +1,7 @@
 // A file that appears whole or not at all. Bytes go to "<path>.tmp"; commit() flushes them to the disk, renames the
 // file over `path` and flushes the folder. Until commit() returns, whatever stood at `path` stands there untouched:
-// a full disk, an unwritable folder or kill -9 loses nothing that was saved.
+// a full disk, an unwritable folder or kill -9 loses nothing that was saved. A symbolic link stays one; what is no
+// file, such as a pipe or /dev/null, is written straight and never replaced.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace tailseg {
 
 class AtomicFile {
  public:
-  // Opens "<path>.tmp" for writing. Throws Error when the folder is missing or not writable.
+  // Opens "<path>.tmp" for writing. Throws Error when the folder is missing or not writable, or `path` a folder.
   explicit AtomicFile(std::string path);
   ~AtomicFile();  // removes the temporary file unless commit() succeeded
   AtomicFile(const AtomicFile&) = delete;
@@ -30,6 +31,7 @@ class AtomicFile {
 
   std::string path_, temporary_, buffer_;
   int descriptor_ = -1;
+  bool in_place_ = false;
   size_t written_ = 0;
 };
 

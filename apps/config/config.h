@@ -159,6 +159,9 @@ ConfigSchema config_schema(Config& config);
 // other.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 
+// The same for text that config_toml wrote, which names no base; `source` stands for the file in messages.
+Config parse_config(const std::string& toml, const std::string& source, const std::vector<std::string>& overrides = {});
+
 // The whole configuration as TOML; read back it gives the same configuration. Equal configs give equal text.
 std::string config_toml(const Config& config, bool comments = true);
 

@@ -60,14 +60,10 @@ void check_together(const Config& c) {
   check(rising(c.solver.step_epochs), "solver.step_epochs must rise");
 }
 
-}  // namespace
-
-Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
+// Preset, then entries, then overrides.
+Config resolve(std::vector<ConfigEntry> entries, const std::vector<std::string>& overrides) {
   Config config;
   const ConfigSchema schema = config_schema(config);
-  std::vector<ConfigEntry> entries;
-  std::vector<fs::path> open;
-  if (!path.empty()) collect(path, "", open, entries);
   for (const std::string& assignment : overrides) {
     ConfigEntry entry = parse_override(assignment);
     const ConfigField* field = schema.find(entry.key);
@@ -83,6 +79,19 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
   for (const ConfigEntry& entry : entries) schema.apply(entry);
   check_together(config);
   return config;
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  std::vector<ConfigEntry> entries;
+  std::vector<fs::path> open;
+  if (!path.empty()) collect(path, "", open, entries);
+  return resolve(std::move(entries), overrides);
+}
+
+Config parse_config(const std::string& toml, const std::string& source, const std::vector<std::string>& overrides) {
+  return resolve(parse_toml(toml, source), overrides);
 }
 
 std::string config_toml(const Config& config, bool comments) {

@@ -1,7 +1,6 @@
 #include "apps/config/model_options.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <initializer_list>
 #include <utility>
 
@@ -185,7 +184,7 @@ InputConfig test_input(const Config& config) {
 
 LoaderConfig loader_config(const Config& config, const std::string& images, bool training) {
   LoaderConfig loader;
-  loader.root = (std::filesystem::path(config.data.root) / images).string();
+  loader.root = images;
   loader.batch_size = training ? config.solver.ims_per_batch : 1;
   loader.workers = int(config.data.workers);
   loader.seed = uint64_t(config.train.seed);

@@ -1,76 +1,13 @@
 #include "apps/run/checkpoint.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <charconv>
-#include <filesystem>
-#include <fstream>
 
-#include "apps/config/model_options.h"
 #include "apps/import/convert.h"
+#include "apps/run/model_file.h"
 #include "nn/safetensors.h"
 
 namespace tailseg {
 namespace {
-
-constexpr const char* kOptimizerPrefix = "optimizer.";
-
-const std::string& required(const TextMap& metadata, const std::string& key, const std::string& path) {
-  const auto found = metadata.find(key);
-  TS_CHECK(found != metadata.end(), path, " is not a checkpoint of tailseg-train: its metadata has no '", key,
-           "' (start from weights with --weights instead)");
-  return found->second;
-}
-
-int64_t number(const TextMap& metadata, const std::string& key, const std::string& path) {
-  const std::string& digits = required(metadata, key, path);
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  TS_CHECK(error == std::errc() && end == digits.data() + digits.size(), path, ": metadata ", key, " = '", digits,
-           "' is no number");
-  return value;
-}
-
-// The model's part and the optimiser's part of a file.
-struct Parts {
-  HostTensors model, optimizer;
-};
-
-Parts split(HostTensors tensors) {
-  Parts parts;
-  for (auto& [name, tensor] : tensors) {
-    (name.starts_with(kOptimizerPrefix) ? parts.optimizer : parts.model)[name] = std::move(tensor);
-  }
-  return parts;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (size_t i = 0; i < names.size() && i < 10; ++i) out += (i ? ", " : "") + names[i];
-  if (names.size() > 10) out += text(", ... (", names.size(), " in all)");
-  return out;
-}
-
-void check_complete(const ParameterStore::LoadReport& report, const std::string& path) {
-  TS_CHECK(report.missing.empty(), path, " is of another model; it lacks ", listed(report.missing));
-  TS_CHECK(report.unexpected.empty(), path, " is of another model; the model has no ", listed(report.unexpected));
-}
-
-// The stored configuration goes through the ordinary reader, so that overrides and checks are those of any config.
-Config stored_config(const std::string& toml, const std::vector<std::string>& overrides) {
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / text("tailseg-config-", ::getpid(), ".toml");
-  std::ofstream(file) << toml;
-  struct Remove {
-    const std::filesystem::path& path;
-    ~Remove() {
-      std::error_code ignored;
-      std::filesystem::remove(path, ignored);
-    }
-  } remove{file};
-  return load_config(file.string(), overrides);
-}
 
 bool is_predictor(const std::string& name) {
   return name.find("box_predictor.") != std::string::npos || name.find("mask_fcn_logits.") != std::string::npos;
@@ -97,19 +34,17 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
 
 TrainingState load_training(const std::string& path, const ClassList& classes, ParameterStore& store,
                             Optimizer& optimizer) {
-  TensorFile file = read_safetensors(path);
-  const ClassList stored = ClassList::parse(required(file.metadata, "classes", path), path);
+  const ModelFile file = read_model_file(path);
+  const ClassList stored = ClassList::parse(file.required("classes"), path);
   TS_CHECK(stored == classes, path, " was trained on other classes: ", stored.size(), " of them, the data has ",
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
-  const Parts parts = split(std::move(file.tensors));
-  check_complete(store.load_state_dict(parts.model, path), path);
-  optimizer.load_state_dict(parts.optimizer, number(file.metadata, "optimizer_steps", path), path);
-  return {number(file.metadata, "iteration", path),
-          {number(file.metadata, "loader_epoch", path), number(file.metadata, "loader_batch", path)}};
+  check_complete(store.load_state_dict(file.model, path), path);
+  optimizer.load_state_dict(file.optimizer, file.number("optimizer_steps"), path);
+  return {file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}};
 }
 
 std::vector<std::string> load_weights(const std::string& path, const Config& config, ParameterStore& store) {
-  TensorFile file = read_safetensors(path);
+  ModelFile file = read_model_file(path);
   const auto stride = file.metadata.find(kMetaStrideIn1x1);
   TS_CHECK(stride == file.metadata.end() || (stride->second == "true") == config.model.stride_in_1x1, path,
            ": its ResNet ", stride->second == "true" ? "strides" : "does not stride",
@@ -118,7 +53,7 @@ std::vector<std::string> load_weights(const std::string& path, const Config& con
   TS_CHECK(
       background == file.metadata.end() || background->second == "last", path,
       ": its heads keep the background class first; convert it with tailseg-import without --keep-background-first");
-  HostTensors tensors = split(std::move(file.tensors)).model;
+  HostTensors tensors = std::move(file.model);
   std::vector<std::string> left_out;
   const HostTensors mine = store.state_dict();
   for (auto it = tensors.begin(); it != tensors.end();) {
@@ -140,17 +75,6 @@ std::vector<std::string> load_weights(const std::string& path, const Config& con
   if (!missing.empty()) lines.push_back("not in the file, left as initialised: " + listed(missing));
   if (!report.unexpected.empty()) lines.push_back("in the file only: " + listed(report.unexpected));
   return lines;
-}
-
-LoadedModel load_model(Context& ctx, const std::string& path, const std::vector<std::string>& overrides) {
-  TensorFile file = read_safetensors(path);
-  LoadedModel loaded;
-  loaded.config = stored_config(required(file.metadata, "config", path), overrides);
-  loaded.classes = ClassList::parse(required(file.metadata, "classes", path), path);
-  loaded.store = std::make_unique<ParameterStore>(ctx, 0);
-  loaded.model = std::make_unique<MaskRcnn>(*loaded.store, model_options(loaded.config, loaded.classes.size()));
-  check_complete(loaded.store->load_state_dict(split(std::move(file.tensors)).model, path), path);
-  return loaded;
 }
 
 }  // namespace tailseg

@@ -1,16 +1,16 @@
-// What a checkpoint holds, and models made from one. A checkpoint is one safetensors file: the model's tensors under
+// What a checkpoint holds. A checkpoint is one safetensors file: the model's tensors under
 // torchvision's names, the optimiser's under "optimizer.", and as metadata everything else that an exact resume or a
 // later evaluation needs: iteration, loader position, configuration, classes.
 #pragma once
 
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/config/config.h"
 #include "apps/run/class_list.h"
 #include "datasets/loader_batch.h"
-#include "detection/mask_rcnn.h"
 #include "nn/optimizer.h"
+#include "nn/parameter.h"
 
 namespace tailseg {
 
@@ -27,18 +27,9 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
 TrainingState load_training(const std::string& path, const ClassList& classes, ParameterStore& store,
                             Optimizer& optimizer);
 
-// Starts from somebody's weights: whatever the file has under the model's names. Predictors of another number of
-// classes are left as they were initialised. Returns lines for the log: what was loaded, left out and missing.
+// Starts from somebody's weights (safetensors, or what tailseg-import reads): whatever the file has under the model's
+// names. Predictors of another number of classes are left as they were initialised. Returns lines for the log: what was
+// loaded, left out and missing.
 std::vector<std::string> load_weights(const std::string& path, const Config& config, ParameterStore& store);
-
-// A model as its checkpoint describes it, for evaluation and prediction. `overrides` ("key=value") change settings of
-// the stored configuration.
-struct LoadedModel {
-  Config config;
-  ClassList classes;
-  std::unique_ptr<ParameterStore> store;
-  std::unique_ptr<MaskRcnn> model;
-};
-LoadedModel load_model(Context& ctx, const std::string& path, const std::vector<std::string>& overrides = {});
 
 }  // namespace tailseg

@@ -45,6 +45,13 @@ AnnotationSet part_of(const AnnotationSet& set, const std::vector<int64_t>& held
 
 }  // namespace
 
+bool has_split(const Config& config, SplitName name) {
+  const DataConfig& d = config.data;
+  if (name == SplitName::train || !d.val_image_ids.empty() || !d.val_annotations.empty()) return true;
+  std::error_code error;
+  return fs::exists(fs::path(d.root) / "annotations" / "val.json", error);
+}
+
 Split open_split(const Config& config, SplitName name) {
   const DataConfig& d = config.data;
   const bool train = name == SplitName::train, divided = !d.val_image_ids.empty();

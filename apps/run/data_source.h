@@ -19,6 +19,9 @@ enum class SplitName { train, val };
 // tailseg-make-dataset (annotations/train.json, images/) is used as such. Throws Error when neither is there.
 Split open_split(const Config& config, SplitName name);
 
+// False only for a validation split that the configuration does not name and that no made folder has.
+bool has_split(const Config& config, SplitName name);
+
 // "1203 classes, 100170 images, 1270141 annotations; 337 rare, 461 common, 405 frequent classes": one line for the log.
 std::string split_summary(const AnnotationSet& set);
 

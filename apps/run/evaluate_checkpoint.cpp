@@ -6,9 +6,9 @@
 
 #include "apps/picture/contact_sheet.h"
 #include "apps/picture/overlay.h"
-#include "apps/run/checkpoint.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
+#include "apps/run/open_model.h"
 #include "apps/run_files/run_log.h"
 #include "datasets/image_decode.h"
 #include "datasets/image_encode.h"
@@ -26,9 +26,9 @@ Split split_of(const EvaluateCheckpointOptions& options, const Config& config) {
   return {read_annotations(options.annotations), options.images.empty() ? beside : options.images};
 }
 
-void check_classes(const Split& split, const LoadedModel& loaded, const std::string& checkpoint) {
+void check_classes(const Split& split, const LoadedModel& loaded) {
   const ClassList data = ClassList::of(split.set);
-  TS_CHECK(data.ids == loaded.classes.ids, checkpoint, " knows ", loaded.classes.size(), " classes, ", split.set.path,
+  TS_CHECK(data.ids == loaded.classes.ids, loaded.path, " knows ", loaded.classes.size(), " classes, ", split.set.path,
            " has ", data.size(), data.size() == loaded.classes.size() ? " with other ids" : "");
 }
 
@@ -81,19 +81,25 @@ Image comparison(const Split& split, const Detections& results, int64_t count) {
 
 void evaluate_checkpoint(const EvaluateCheckpointOptions& model, const EvaluateResultsOptions& options,
                          std::ostream& out, std::ostream& log) {
+  prepare_evaluation(options);
   Context ctx(device_of(model.device));
   std::vector<std::string> settings = model.settings;
-  if (!model.data_root.empty()) settings.push_back("data.root='" + model.data_root + "'");
-  LoadedModel loaded = load_model(ctx, model.checkpoint, settings);
+  if (!model.data_root.empty()) settings.push_back("data.root=" + toml_text({model.data_root}));
+  LoadedModel loaded = open_model(ctx, {model.checkpoint, model.config, settings});
   const Split split = split_of(model, loaded.config);
-  check_classes(split, loaded, model.checkpoint);
+  if (loaded.named) {
+    check_classes(split, loaded);
+  } else {
+    name_classes(loaded, split.set);
+  }
+  const std::vector<int32_t> labels = labels_in(loaded.classes, split.set);
   log << split.set.path << ": " << split_summary(split.set) << "\n";
 
   RunLog progress("");
   const bool proposals = options.type == "proposals";
-  const Detections results = (proposals ? propose_split : detect_split)(
-      ctx, *loaded.model, loaded.config, split,
-      [&](int64_t done, int64_t all) { progress.progress(text("image ", done, " of ", all)); });
+  const auto tell = [&](int64_t done, int64_t all) { progress.progress(text("image ", done, " of ", all)); };
+  const Detections results = proposals ? propose_split(ctx, *loaded.model, loaded.config, split, tell)
+                                       : detect_split(ctx, *loaded.model, loaded.config, split, tell, labels);
   progress.end_progress();
   EvaluateResultsOptions scored = options;
   scored.always_mask_area = true;  // our results carry boxes for the box figures

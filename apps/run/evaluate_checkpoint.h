@@ -10,7 +10,8 @@
 namespace tailseg {
 
 struct EvaluateCheckpointOptions {
-  std::string checkpoint;
+  std::string checkpoint;           // or the folder of a run
+  std::string config;               // for weights that are no checkpoint: the TOML file of their model
   std::string data_root;            // replaces data.root of the checkpoint's configuration
   std::string annotations, images;  // another annotation file and its photos, in place of the validation split
   std::vector<std::string> settings;

@@ -32,10 +32,15 @@ void for_each_photo(const Config& config, const Split& split, const std::functio
 }  // namespace
 
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const std::function<void(int64_t, int64_t)>& progress) {
+                        const std::function<void(int64_t, int64_t)>& progress, const std::vector<int32_t>& labels) {
   Detections results;
   for_each_photo(config, split, progress, [&](const Batch& batch) {
-    add_results(find_objects(ctx, model, batch, config)[0], batch.images[0].index, results);
+    std::vector<FoundObject> objects = find_objects(ctx, model, batch, config)[0];
+    for (FoundObject& object : objects) {
+      if (!labels.empty()) object.label = labels[static_cast<size_t>(object.label)];
+    }
+    std::erase_if(objects, [](const FoundObject& object) { return object.label < 0; });
+    add_results(objects, batch.images[0].index, results);
   });
   return results;
 }

@@ -11,9 +11,11 @@
 
 namespace tailseg {
 
-// Objects of every image of the split, as results. progress(done, all) is called after each photo.
+// Objects of every image of the split, as results. progress(done, all) is called after each photo. `labels`: the
+// split's label for each of the model's, -1 for a category that it does not have (empty: the same labels).
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const std::function<void(int64_t, int64_t)>& progress = {});
+                        const std::function<void(int64_t, int64_t)>& progress = {},
+                        const std::vector<int32_t>& labels = {});
 
 // The region proposal network's boxes of every image, at test settings, as results without a class.
 Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,

@@ -3,46 +3,27 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
+#include "apps/command_line.h"
+#include "apps/number_text.h"
+#include "apps/output_folder.h"
 #include "apps/picture/overlay.h"
-#include "apps/run/checkpoint.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/found_objects.h"
+#include "apps/run/open_model.h"
+#include "apps/utf8_text.h"
 #include "datasets/image_decode.h"
 #include "datasets/image_encode.h"
+#include "datasets/image_folder.h"
 #include "nn/atomic_file.h"
 
 namespace tailseg {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_photo(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
-
-std::vector<fs::path> photos_of(const std::vector<std::string>& inputs) {
-  std::vector<fs::path> photos;
-  for (const std::string& input : inputs) {
-    if (!fs::is_directory(input)) {
-      photos.emplace_back(input);
-      continue;
-    }
-    std::vector<fs::path> inside;
-    for (const auto& entry : fs::directory_iterator(input)) {
-      if (entry.is_regular_file() && is_photo(entry.path())) inside.push_back(entry.path());
-    }
-    TS_CHECK(!inside.empty(), "the folder ", input, " holds no photo (.jpg, .jpeg, .png)");
-    std::sort(inside.begin(), inside.end());
-    photos.insert(photos.end(), inside.begin(), inside.end());
-  }
-  return photos;
-}
 
 using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
@@ -74,6 +55,17 @@ void write_object(Json& json, const FoundObject& object, const ClassList& classe
   json.EndObject();
 }
 
+void write_image(Json& json, int64_t id, const std::string& file, const std::string& picture) {
+  json.StartObject();
+  json.Key("id");
+  json.Int64(id);
+  json.Key("file_name");
+  json.String(utf8_text(file).c_str());
+  json.Key("picture");
+  json.String(utf8_text(picture).c_str());
+  json.EndObject();
+}
+
 std::vector<PictureInstance> picture_instances(const std::vector<FoundObject>& objects, const ClassList& classes) {
   std::vector<PictureInstance> instances;
   for (const FoundObject& object : objects) {
@@ -88,12 +80,21 @@ std::vector<PictureInstance> picture_instances(const std::vector<FoundObject>& o
 }
 
 // "a/photo.jpg" -> "photo.png"; a second photo of that name becomes "photo_2.png".
-std::string picture_name(const fs::path& photo, std::vector<std::string>& used) {
+std::string picture_name(const fs::path& photo, std::set<std::string>& used) {
   const std::string stem = photo.stem().string();
   std::string name = stem + ".png";
-  for (int n = 2; std::find(used.begin(), used.end(), name) != used.end(); ++n) name = text(stem, "_", n, ".png");
-  used.push_back(name);
+  for (int n = 2; !used.insert(name).second; ++n) name = text(stem, "_", n, ".png");
   return name;
+}
+
+// Pictures have their photos' names: among the photos they would replace them.
+void check_apart(const std::vector<std::string>& photos, const std::string& output) {
+  for (const std::string& photo : photos) {
+    std::error_code error;
+    const fs::path folder = fs::path(photo).has_parent_path() ? fs::path(photo).parent_path() : ".";
+    TS_CHECK(!fs::equivalent(folder, output, error), "--output ", output, " is the folder of ", photo,
+             "; pictures there could replace photos, choose another folder");
+  }
 }
 
 void write_picture(const fs::path& path, const Image& picture) {
@@ -104,23 +105,29 @@ void write_picture(const fs::path& path, const Image& picture) {
 }  // namespace
 
 void predict(const PredictOptions& options) {
-  const std::vector<fs::path> photos = photos_of(options.inputs);
+  const std::vector<std::string> photos = photo_files(options.inputs);
+  check_apart(photos, options.output);
+  make_output_folder(options.output);
   Context ctx(device_of(options.device));
-  LoadedModel loaded = load_model(ctx, options.checkpoint, options.settings);
-  std::error_code error;
-  fs::create_directories(options.output, error);
-  TS_CHECK(!error, "cannot make the folder ", options.output, ": ", error.message());
+  ModelSource source{
+      options.checkpoint, options.config, {"test.score_threshold=" + number_text(options.score_threshold)}};
+  source.settings.insert(source.settings.end(), options.settings.begin(), options.settings.end());
+  LoadedModel loaded = open_model(ctx, source);
+  if (!options.categories.empty()) {
+    if (loaded.named) throw UsageError(loaded.path + " knows its classes; --categories is for imported weights");
+    name_classes(loaded, read_annotations(options.categories));
+  }
 
   rapidjson::StringBuffer results_text, images_text;
   Json results(results_text), images(images_text);
   results.StartArray();
   images.StartArray();
-  std::vector<std::string> used;
+  std::set<std::string> used;
   int64_t image_id = 0;
-  for (const fs::path& path : photos) {
+  for (const std::string& path : photos) {
     Image photo;
     try {
-      photo = read_image(path.string());
+      photo = read_image(path);
     } catch (const Error& problem) {
       std::cerr << "skipped: " << problem.what() << "\n";
       continue;
@@ -130,16 +137,9 @@ void predict(const PredictOptions& options) {
     std::erase_if(objects, [&](const FoundObject& object) { return object.score < options.score_threshold; });
     const std::string name = picture_name(path, used);
     write_picture(fs::path(options.output) / name, draw_instances(photo, picture_instances(objects, loaded.classes)));
-    images.StartObject();
-    images.Key("id");
-    images.Int64(image_id);
-    images.Key("file_name");
-    images.String(path.string().c_str());
-    images.Key("picture");
-    images.String(name.c_str());
-    images.EndObject();
+    write_image(images, image_id, path, name);
     for (const FoundObject& object : objects) write_object(results, object, loaded.classes, image_id);
-    std::cout << path.string() << ": " << objects.size() << " objects, " << name << "\n";
+    std::cout << path << ": " << objects.size() << " objects, " << name << "\n" << std::flush;
   }
   TS_CHECK(image_id > 0, "none of the ", photos.size(), " photos could be read");
   results.EndArray();

@@ -8,18 +8,18 @@
 #include <memory>
 
 #include "apps/config/model_options.h"
+#include "apps/output_folder.h"
 #include "apps/run/checkpoint.h"
-#include "apps/run/data_source.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
+#include "apps/run/training_data.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/metrics_file.h"
+#include "apps/run_files/run_lock.h"
 #include "apps/run_files/run_log.h"
 #include "apps/run_files/step_meter.h"
 #include "apps/run_files/tensorboard.h"
-#include "datasets/annotations_subset.h"
-#include "datasets/loader.h"
 #include "nn/atomic_file.h"
 #include "nn/checkpoint_folder.h"
 
@@ -30,49 +30,24 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 volatile std::sig_atomic_t stop_signal = 0;
-void remember_signal(int number) { stop_signal = number; }
+
+// The first Ctrl-C, SIGTERM or hang-up asks for a checkpoint; the second of a kind ends the program as it would any.
+void remember_signal(int number) {
+  stop_signal = number;
+  std::signal(number, SIG_DFL);
+}
+
+void catch_signals() {
+  stop_signal = 0;
+  std::signal(SIGINT, remember_signal);
+  std::signal(SIGTERM, remember_signal);
+  if (std::signal(SIGHUP, remember_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log is gone; the run and log.txt go on
+}
+
+struct Stopped {};  // thrown out of an evaluation by a signal
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::vector<int64_t> instances_by_label(const AnnotationSet& set) {
-  std::vector<int64_t> count(static_cast<size_t>(set.class_count()), 0);
-  for (const int32_t label : set.annotations.label) ++count[static_cast<size_t>(label)];
-  return count;
-}
-
-// The photos that are trained on and the order in which they come.
-struct TrainingData {
-  Split split;
-  InputConfig input;
-  LoaderConfig loading;
-  EpochOrder order;
-  int64_t images = 0;
-  int64_t batches_in_epoch = 0;
-};
-
-TrainingData open_training(const Config& config, const TrainOptions& options) {
-  TrainingData data{open_split(config, SplitName::train), train_input(config), {}, {}};
-  const Convention rule = target_convention(config);
-  std::vector<int32_t> images = trainable_images(data.split.set, rule);
-  TS_CHECK(!images.empty(), data.split.set.path, ": no image has an annotation to train on (",
-           split_summary(data.split.set), "). Do the categories match?");
-  if (options.overfit > 0) {
-    TS_CHECK(options.overfit <= static_cast<int64_t>(images.size()), "--overfit ", options.overfit, ": only ",
-             images.size(), " images of ", data.split.set.path, " can be trained on");
-    images.resize(static_cast<size_t>(options.overfit));
-    data.split.set = subset_of_images(data.split.set, images);
-    images = trainable_images(data.split.set, rule);
-  }
-  const auto seed = static_cast<uint64_t>(config.train.seed);
-  const int64_t batch = config.solver.ims_per_batch;
-  data.images = static_cast<int64_t>(images.size());
-  data.order = config.data.aspect_grouping ? aspect_grouped_order(data.split.set.images, images, batch, seed)
-                                           : random_order(images, batch, seed);
-  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).size()) + batch - 1) / batch;
-  data.loading = loader_config(config, data.split.images, true);
-  data.loading.augment = options.overfit == 0;
-  return data;
-}
 
 // Everything a run owns, so that the loop reads like a loop.
 class Trainer {
@@ -80,6 +55,7 @@ class Trainer {
   Trainer(const Config& config, const TrainOptions& options)
       : config_(config),
         options_(options),
+        lock_(options.dry_run ? "" : config.output),
         log_(options.dry_run ? "" : (fs::path(config.output) / "log.txt").string()),
         ctx_(device_of(config.train.device)),
         data_(open_training(config, options)),
@@ -96,6 +72,8 @@ class Trainer {
   void describe();
   void start_or_resume();
   void open_files();
+  std::string last_checkpoint() const;
+  TrainEnd loop();
   bool step(Loader& loader, Batch& batch);
   void check_finite(const MaskRcnnLosses& losses);
   void save();
@@ -104,6 +82,7 @@ class Trainer {
 
   const Config& config_;
   const TrainOptions& options_;
+  RunLock lock_;
   RunLog log_;
   Context ctx_;
   TrainingData data_;
@@ -118,21 +97,26 @@ class Trainer {
   std::unique_ptr<StepMeter> meter_;
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<EventsFile> events_;
-  std::unique_ptr<Split> val_;
 };
 
 void Trainer::describe() {
   log_.line("data", data_.split.set.path + ": " + split_summary(data_.split.set));
   log_.line("data", text(data_.images, " images to train on, ", data_.batches_in_epoch, " batches of ",
                          config_.solver.ims_per_batch, " in an epoch"));
+  log_.line("data", data_.val
+                        ? text("to evaluate on: ", data_.val->set.path, ", ", data_.val->set.images.size(), " images")
+                        : "no validation split is configured (data.val_annotations): nothing will be evaluated");
   log_.line("train",
             text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ", store_.trained_elements(),
                  " trained numbers; learning rate ", schedule_.base_lr, "; ", steps_, " steps"));
 }
 
 void Trainer::start_or_resume() {
-  const CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
-  const auto newest = folder.newest();
+  std::optional<CheckpointFolder::Found> newest;
+  std::error_code error;
+  if (fs::is_directory(checkpoint_folder(), error)) {
+    newest = CheckpointFolder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints)).newest();
+  }
   if (options_.resume) {
     TS_CHECK(newest, "--resume: ", checkpoint_folder(), " holds no checkpoint");
     if (!newest->message.empty()) log_.line("train", newest->message);
@@ -159,11 +143,15 @@ void Trainer::open_files() {
   meter_ = std::make_unique<StepMeter>(steps_);
 }
 
+std::string Trainer::last_checkpoint() const {
+  return saved_iteration_ < 0 ? "; no checkpoint has been written yet"
+                              : text("; the last checkpoint is at step ", saved_iteration_);
+}
+
 void Trainer::check_finite(const MaskRcnnLosses& losses) {
   for (const auto& [name, loss] : losses.parts()) {
     const float value = loss.value().to_vector<float>(ctx_)[0];
-    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", state_.iteration,
-             "; the last checkpoint is at step ", saved_iteration_,
+    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", state_.iteration, last_checkpoint(),
              ". A smaller solver.base_lr, solver.clip_norm or a longer warm-up are the usual cures; tailseg-inspect "
              "finds bad boxes");
   }
@@ -193,7 +181,7 @@ bool Trainer::step(Loader& loader, Batch& batch) {
       figures.losses.emplace_back(name, loss.value().to_vector<float>(ctx_)[0]);
     figures.gradient_norm = optimizer_.gradient_norm().to_vector<float>(ctx_)[0];
     TS_CHECK(std::isfinite(*figures.gradient_norm), "the gradient's norm is not finite at step ", state_.iteration,
-             "; the last checkpoint is at step ", saved_iteration_);
+             last_checkpoint());
   }
   figures.memory_mib = static_cast<double>(ctx_.allocator()->figures().peak_bytes) / (1 << 20);
   figures.seconds = seconds_since(begin);
@@ -220,16 +208,15 @@ void Trainer::save() {
 }
 
 void Trainer::evaluate(bool last) {
-  if (!val_) {
-    val_ = std::make_unique<Split>(options_.overfit > 0 ? data_.split : open_split(config_, SplitName::val));
-    TS_CHECK(ClassList::of(val_->set) == classes_, val_->set.path, " has other categories than ", data_.split.set.path);
-  }
+  if (!data_.val) return;
+  const Split& val = *data_.val;
   const Clock::time_point begin = Clock::now();
-  const Detections results = detect_split(ctx_, model_, config_, *val_, [&](int64_t done, int64_t all) {
+  const Detections results = detect_split(ctx_, model_, config_, val, [&](int64_t done, int64_t all) {
+    if (stop_signal) throw Stopped{};
     log_.progress(text("evaluating ", done, " of ", all, " images"));
   });
   log_.end_progress();
-  const auto types = evaluate_split(*val_, results, "", instances_by_label(data_.split.set), ctx_.threads());
+  const auto types = evaluate_split(val, results, "", instances_by_label(data_.split.set), ctx_.threads());
   std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};
   for (const TypeFigures& type : types) {
     std::string line = type.type;
@@ -239,38 +226,23 @@ void Trainer::evaluate(bool last) {
     }
     log_.line("evaluate", line);
   }
-  log_.line("evaluate", text(val_->set.images.size(), " images in ", std::round(seconds_since(begin) * 10) / 10, " s"));
+  log_.line("evaluate", text(val.set.images.size(), " images in ", std::round(seconds_since(begin) * 10) / 10, " s"));
   metrics_->write(values);
   events_->scalars(state_.iteration, values);
   if (!last) return;
   const fs::path folder = fs::path(config_.output) / "evaluation";
-  write_metrics(folder.string(), metrics_json(val_->set, val_->set.lvis ? "lvis" : "coco", types));
-  write_results((folder / "results.json").string(), val_->set, results);
+  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types));
+  write_results((folder / "results.json").string(), val.set, results);
 }
 
-TrainEnd Trainer::run() {
-  describe();
-  if (options_.dry_run) return TrainEnd::finished;
-  start_or_resume();
-  open_files();
-  stop_signal = 0;
-  std::signal(SIGINT, remember_signal);
-  std::signal(SIGTERM, remember_signal);
-  {
-    Loader loader(data_.split.set, data_.input, data_.loading, data_.order, state_.position);
-    Batch batch;
-    while (state_.iteration < steps_ && step(loader, batch)) {
-      if (stop_signal) {
-        log_.end_progress();
-        log_.line("train", text("stopped by signal ", static_cast<int>(stop_signal), " after step ", state_.iteration));
-        save();
-        return TrainEnd::interrupted;
-      }
-      if (state_.iteration % config_.train.checkpoint_every == 0) save();
-      if (config_.train.eval_every > 0 && state_.iteration % config_.train.eval_every == 0 &&
-          state_.iteration < steps_) {
-        evaluate(false);
-      }
+TrainEnd Trainer::loop() {
+  Loader loader(data_.split.set, data_.input, data_.loading, data_.order, state_.position);
+  Batch batch;
+  while (state_.iteration < steps_ && step(loader, batch)) {
+    if (stop_signal) throw Stopped{};
+    if (state_.iteration % config_.train.checkpoint_every == 0) save();
+    if (config_.train.eval_every > 0 && state_.iteration % config_.train.eval_every == 0 && state_.iteration < steps_) {
+      evaluate(false);
     }
   }
   log_.end_progress();
@@ -279,14 +251,29 @@ TrainEnd Trainer::run() {
   return TrainEnd::finished;
 }
 
+TrainEnd Trainer::run() {
+  describe();
+  start_or_resume();
+  if (options_.dry_run) return TrainEnd::finished;
+  open_files();
+  catch_signals();
+  try {
+    return loop();
+  } catch (const Stopped&) {
+    log_.end_progress();
+    log_.line("train", text("stopped by signal ", static_cast<int>(stop_signal), " after step ", state_.iteration));
+    save();
+    return TrainEnd::interrupted;
+  }
+}
+
 }  // namespace
 
 TrainEnd train(const Config& config, const TrainOptions& options) {
   TS_CHECK(options.dry_run || !config.output.empty(), "no folder for the run: give --output DIR");
   if (!options.dry_run) {
-    std::error_code error;
-    fs::create_directories(config.output, error);
-    TS_CHECK(!error, "cannot make the folder ", config.output, ": ", error.message());
+    TS_CHECK(!options.resume || fs::is_directory(config.output), "--resume: ", config.output, " holds no checkpoint");
+    make_output_folder(config.output);
   }
   return Trainer(config, options).run();
 }

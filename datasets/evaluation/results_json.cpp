@@ -103,7 +103,7 @@ class ResultReader {
   std::string text_;
   std::vector<uint32_t> runs_;
   JsonObject object_;
-  JsonList list_{"a list of results", object_};
+  JsonList list_{"a list of results (an object is an annotation file)", object_};
 };
 
 }  // namespace

@@ -112,7 +112,7 @@ class JsonIntegers : public JsonValue {  // a list of integers
 // An object with named members; members that are not named are skipped.
 class JsonObject : public JsonValue {
  public:
-  JsonObject() : JsonValue("an object") {}
+  explicit JsonObject(const char* expected = "an object") : JsonValue(expected) {}
   void add(const char* key, JsonValue& value, bool required);
   bool has(const JsonValue& value) const;  // whether the object just read had this member
 

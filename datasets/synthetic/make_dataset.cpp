@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <filesystem>
@@ -141,16 +142,25 @@ ClassList make_classes(const DatasetConfig& config, std::vector<SyntheticClass> 
   return list;
 }
 
+void check_scene(const SceneConfig& scene) {  // written so that NaN fails
+  TS_CHECK(scene.width >= 16 && scene.height >= 16 && scene.width <= 16384 && scene.height <= 16384,
+           "making a data set of ", scene.width, " x ", scene.height, " pixels; expected sides of 16 to 16384");
+  TS_CHECK(scene.smallest > 0 && scene.smallest <= scene.largest && scene.largest <= 1, "making objects of ",
+           scene.smallest, " to ", scene.largest, " of the picture's side; expected 0 < smallest <= largest <= 1");
+  TS_CHECK(std::abs(scene.most_turn) <= 360, "turning objects by up to ", scene.most_turn,
+           " degrees; expected up to 360");
+  TS_CHECK(scene.least_visible > 0 && scene.least_visible <= 1, "keeping ", scene.least_visible,
+           " of every object visible; expected more than 0 and at most 1");
+}
+
 void check_config(const DatasetConfig& config) {
   TS_CHECK(!config.output.empty(), "making a data set: no output folder was given");
   TS_CHECK(config.train_images >= 1 && config.val_images >= 0, "making a data set of ", config.train_images,
            " images and ", config.val_images, " for validation; expected at least 1 and 0");
   TS_CHECK(config.most_objects >= 1 && config.most_objects <= 1000, "making a data set with up to ",
            config.most_objects, " objects an image; expected 1 to 1000");
-  TS_CHECK(config.scene.width >= 16 && config.scene.height >= 16 && config.scene.width <= 16384 &&
-               config.scene.height <= 16384,
-           "making a data set of ", config.scene.width, " x ", config.scene.height,
-           " pixels; expected sides of 16 to 16384");
+  TS_CHECK(config.power <= 100, "the power of the frequency law is ", config.power, ", expected at most 100");
+  check_scene(config.scene);
   TS_CHECK(config.kind == Kind::kShapes || !config.font.empty(), "a set of glyphs needs a font file");
   TS_CHECK(config.rare_images < 0 || config.common_images < 0 || config.rare_images < config.common_images,
            "frequency thresholds: rare up to ", config.rare_images, " images, common up to ", config.common_images,
@@ -160,7 +170,13 @@ void check_config(const DatasetConfig& config) {
            " holds a data set already; choose another folder or ask to overwrite it");
 }
 
+// The old set's annotation files go first: they must not describe new pictures, neither when this set is cut short nor
+// when it has no val split.
 void make_folders(const DatasetConfig& config) {
+  for (const char* old : {"annotations/train.json", "annotations/val.json"}) {
+    std::error_code ignored;  // whatever is in the way is found when the new file is written
+    std::filesystem::remove(std::filesystem::path(config.output) / old, ignored);
+  }
   for (const char* folder : {"annotations", "images/train", "images/val"}) {
     if (config.val_images == 0 && std::string(folder) == "images/val") continue;
     std::error_code error;
@@ -215,6 +231,10 @@ DatasetSummary make_dataset(const DatasetConfig& config, const std::function<voi
       summary.left_out += static_cast<int64_t>(split.wanted[i].size() - split.images[i].objects.size());
     }
   }
+  const auto& pictures = splits[0].images;
+  TS_CHECK(std::any_of(pictures.begin(), pictures.end(), [](const LvisImage& image) { return !image.objects.empty(); }),
+           "making a data set: none of ", summary.left_out, " objects found a place in its picture of ",
+           config.scene.width, " x ", config.scene.height, " pixels; larger pictures or fewer, larger objects help");
   std::vector<LvisCategory> categories;
   for (const SyntheticClass& c : list.classes) {
     categories.push_back({c.name, c.synset, c.definition, c.synonyms, 0, 0, 0});

@@ -42,7 +42,8 @@ const std::string kSample = std::string(TAILSEG_GOLDEN_DIR) + "/evaluation/lvis_
 }  // namespace
 
 TEST_CASE("help has an example, version a number, both end with 0") {
-  for (const std::string program : {"tailseg-evaluate", "tailseg-inspect"}) {
+  for (const std::string program : {"tailseg-evaluate", "tailseg-inspect", "tailseg-train", "tailseg-predict",
+                                    "tailseg-import", "tailseg-profile", "tailseg-make-dataset"}) {
     const Ran help = run(program + " --help");
     REQUIRE(help.code == 0);
     REQUIRE_THAT(help.out, Contains("Example:\n  " + program));
@@ -54,13 +55,45 @@ TEST_CASE("help has an example, version a number, both end with 0") {
 }
 
 TEST_CASE("wrong usage ends with 2 and one line") {
-  for (const std::string arguments : {"tailseg-evaluate", "tailseg-inspect a b", "tailseg-evaluate --protocol voc",
-                                      "tailseg-inspect --nonsense x.json"}) {
+  const std::string evaluate = "tailseg-evaluate --annotations a --results r ",
+                    make = "tailseg-make-dataset --output o ";
+  for (const std::string& arguments :
+       {std::string("tailseg-evaluate"),
+        std::string("tailseg-inspect a b"),
+        std::string("tailseg-evaluate --protocol voc"),
+        std::string("tailseg-inspect --nonsense x.json"),
+        std::string("tailseg-inspect --limit -1 x.json"),
+        std::string("tailseg-inspect ''"),
+        std::string("tailseg-predict --checkpoint c --output '' p.jpg"),
+        std::string("tailseg-predict --checkpoint c --output o --score-threshold nan p.jpg"),
+        std::string("tailseg-import w.pth --output ''"),
+        std::string("tailseg-train --config c --seed -1"),
+        std::string("tailseg-train --config c --max-iters 99999999999999999999"),
+        std::string("tailseg-profile --rows 0"),
+        evaluate + "--output ''",
+        evaluate + "--threads 1000000",
+        evaluate + "--bins -1 2 3",
+        evaluate + "--bins 3 2 1",
+        evaluate + "--checkpoint c",
+        evaluate + "--images i",
+        evaluate + "--pictures 3",
+        evaluate + "--device cpu",
+        evaluate + "--set a=b",
+        evaluate + "--data-root d",
+        make + "--images 99999999999999999999",
+        make + "--images 1 --seed -1",
+        make + "--images 1 --power nan",
+        make + "--images 1 --rotation nan",
+        make + "--images 1 --threads 100000",
+        make + "--images 1 --font f",
+        make + "--images 1 --categories c --classes 3",
+        make + "--images 1 --power 1 --range 2"}) {
     const Ran ran = run(arguments);
     INFO(arguments << ": " << ran.err);
     REQUIRE(ran.code == 2);
     REQUIRE_THAT(ran.err, StartsWith("error: "));
     REQUIRE(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+    REQUIRE(ran.err.size() < 200);
     REQUIRE(ran.out.empty());
   }
 }
@@ -71,7 +104,7 @@ TEST_CASE("failed work ends with 1 and one line that names the file") {
   REQUIRE(missing.err == "error: /no/such/file.json: cannot be opened: No such file or directory\n");
   const Ran swapped = run("tailseg-evaluate --annotations " + kSample + "bbox.json --results " + kSample + "bbox.json");
   REQUIRE(swapped.code == 1);
-  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object, got a list"));
+  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object with images, annotations and categories (a list is a result file), got a list"));
   REQUIRE(std::count(swapped.err.begin(), swapped.err.end(), '\n') == 1);
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("settings reach the structs they are meant for") {
   CHECK(o.box_head.width == 128);
   CHECK(o.mask_targets.size == 14);
   CHECK(o.postprocess.score_threshold == 0.2);
-  const LoaderConfig loader = loader_config(config, "train2017", true);
+  const LoaderConfig loader = loader_config(config, "/data/train2017", true);
   CHECK(loader.root == "/data/train2017");
   CHECK(loader.batch_size == 4);
   CHECK(loader.workers == 3);

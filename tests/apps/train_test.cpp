@@ -1,118 +1,7 @@
-// The programs themselves, as a user runs them: train, kill, resume, fill the disk, evaluate, predict.
-#include <sys/wait.h>
-#include <unistd.h>
+// Training as a user runs it: run, kill, resume, what goes wrong, and what becomes of the checkpoint.
+#include "tests/apps/workshop.h"
 
-#include <catch2/catch.hpp>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <string>
-#include <thread>
-#include <vector>
-
-namespace {
-
-namespace fs = std::filesystem;
-
-const std::string kPrograms = std::string(TAILSEG_BINARY_DIR) + "/bin/";
-
-std::string contents(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-pid_t start(const std::vector<std::string>& words, const fs::path& output) {
-  std::fflush(stdout);  // the child must not print it again
-  const pid_t child = fork();
-  if (child == 0) {
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    if (!freopen(output.c_str(), "w", stdout) || dup2(fileno(stdout), 2) < 0) _exit(126);
-    execv(arguments[0], arguments.data());
-    _exit(127);
-  }
-  return child;
-}
-
-int wait_for(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-// A folder with a data set of 12 photos of 64 x 64 pixels and a configuration that trains on it in milliseconds a step.
-struct Workshop {
-  fs::path root = fs::temp_directory_path() / ("tailseg_train_test_" + std::to_string(getpid()));
-  std::string said;  // by the last program
-
-  Workshop() {
-    fs::remove_all(root);
-    fs::create_directories(root);
-    std::ofstream(root / "tiny.toml") << R"(
-[model]
-backbone = "resnet18"
-backbone_width = 8
-norm = "batch"
-frozen_stages = -1
-fpn_channels = 16
-anchors.sizes = [16, 32, 64, 128, 256]
-rpn.batch_size_per_image = 16
-rpn.pre_nms_topk_train = 50
-rpn.post_nms_topk_train = 30
-rpn.pre_nms_topk_test = 50
-rpn.post_nms_topk_test = 30
-roi.batch_size_per_image = 16
-box_head.width = 16
-mask_head.width = 8
-mask_head.convolutions = 1
-[data]
-scales = [64]
-max_size = 64
-test_scale = 64
-test_max_size = 64
-[solver]
-ims_per_batch = 2
-reference_batch = 2
-max_iters = 6
-steps = [4]
-warmup_iters = 3
-[train]
-checkpoint_every = 2
-log_every = 1
-)";
-    REQUIRE(run({"tailseg-make-dataset", "--output", path("data"), "--images", "12", "--val-images", "4", "--seed", "1",
-                 "--size", "64x64", "--classes", "4", "--range", "3"}) == 0);
-  }
-  ~Workshop() { fs::remove_all(root); }
-
-  std::string path(const std::string& name) const { return (root / name).string(); }
-  int run(std::vector<std::string> words) {
-    words[0] = kPrograms + words[0];
-    const int code = wait_for(start(words, root / "said"));
-    said = contents(root / "said");
-    INFO(said);
-    CHECK(code < 1000);  // never a core dump
-    return code;
-  }
-  std::vector<std::string> train(const std::string& output, std::vector<std::string> more = {}) const {
-    std::vector<std::string> words{
-        "tailseg-train", "--config",   path("tiny.toml"), "--set", "data.root=" + path("data"),
-        "--output",      path(output), "--device",        "cpu"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-  std::string checkpoint(const std::string& run_folder, int iteration) const {
-    std::string digits = std::to_string(iteration);
-    digits.insert(0, 7 - digits.size(), '0');
-    return path(run_folder + "/checkpoints/iter_" + digits + ".safetensors");
-  }
-};
-
-}  // namespace
+using namespace tailseg::test;
 
 TEST_CASE("two runs give the same bits, and so does a run that was stopped and resumed") {
   Workshop shop;
@@ -182,6 +71,87 @@ TEST_CASE("what a user gets wrong is said in one line, and nothing is lost") {
   REQUIRE(shop.run(shop.train("new", {"--set", "solver.base_lr=1e30", "--set", "solver.warmup_iters=0"})) == 1);
   REQUIRE(shop.said.find("not finite") != std::string::npos);
   REQUIRE((contents(shop.checkpoint("run", 2)) == before));
+}
+
+TEST_CASE("a data set below the working folder is trained on, evaluated and predicted on by its relative name") {
+  Workshop shop;
+  REQUIRE(shop.run({"tailseg-train", "--config", "tiny.toml", "--set", "data.root=data", "--output", "run", "--device",
+                    "cpu", "--max-iters", "2"},
+                   shop.root) == 0);
+  const std::string checkpoint = "run/checkpoints/iter_0000002.safetensors";
+  REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", checkpoint}, shop.root) == 0);
+  REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", checkpoint, "--annotations", "data/annotations/val.json",
+                    "--images", "data/images"},
+                   shop.root) == 0);
+  fs::rename(shop.root / "data", shop.root / "it's \"data\"");
+  REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", checkpoint, "--data-root", "it's \"data\""}, shop.root) == 0);
+}
+
+TEST_CASE("a checkpoint's configuration needs no temporary folder") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);
+  setenv("TMPDIR", shop.path("nowhere").c_str(), 1);
+  const int code = shop.run({"tailseg-evaluate", "--checkpoint", shop.checkpoint("run", 2)});
+  unsetenv("TMPDIR");
+  REQUIRE(code == 0);
+}
+
+TEST_CASE("Ctrl-C is heard during an evaluation too, and resuming evaluates") {
+  Workshop shop;
+  REQUIRE(shop.run({"tailseg-make-dataset", "--output", shop.path("data"), "--images", "12", "--val-images", "600",
+                    "--size", "64x64", "--classes", "4", "--range", "3", "--overwrite"}) == 0);
+  std::vector<std::string> words = shop.train("run", {"--max-iters", "2"});
+  words[0] = kPrograms + words[0];
+  const pid_t child = start(words, shop.root / "said");
+  for (int i = 0; i < 6000 && contents(shop.root / "said").find("iter_0000002") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, SIGINT);  // 600 photos are a second's work
+  REQUIRE(wait_for(child) == 130);
+  REQUIRE(contents(shop.root / "run/metrics.jsonl").find("segm/AP") == std::string::npos);
+  REQUIRE(shop.run(shop.train("run", {"--max-iters", "2", "--resume"})) == 0);
+  REQUIRE(contents(shop.root / "run/metrics.jsonl").find("segm/AP") != std::string::npos);
+}
+
+TEST_CASE("a run whose log nobody reads any more goes on") {
+  Workshop shop;
+  std::string line = "cd '" + shop.root.string() + "'; '" + kPrograms +
+                     "tailseg-train' --config tiny.toml --set data.root=data --output run --device cpu | true";
+  REQUIRE(wait_for(start({"/bin/sh", "-c", line}, shop.root / "said")) == 0);
+  REQUIRE(fs::exists(shop.checkpoint("run", 6)));
+  REQUIRE(contents(shop.root / "run/log.txt").find("iter: 5") != std::string::npos);
+}
+
+TEST_CASE("one run at a time in a folder") {
+  Workshop shop;
+  std::vector<std::string> words = shop.train("run", {"--max-iters", "100000", "--checkpoint-every", "100000"});
+  words[0] = kPrograms + words[0];
+  const pid_t child = start(words, shop.root / "first");
+  for (int i = 0; i < 6000 && contents(shop.root / "first").find("iter: 2") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const int second = shop.run(shop.train("run"));
+  kill(child, SIGKILL);
+  REQUIRE(wait_for(child) == 1000 + SIGKILL);
+  REQUIRE(second == 1);
+  REQUIRE(shop.said.find("another run is at work") != std::string::npos);
+  REQUIRE(shop.run(shop.train("run")) == 0);  // the lock went with its holder
+}
+
+TEST_CASE("what would fail at the end fails before the first step, and a dry run finds it") {
+  Workshop shop;
+  fs::remove(shop.root / "data/annotations/val.json");
+  REQUIRE(shop.run(shop.train("run", {"--set", "data.val_annotations=nowhere.json"})) == 1);
+  REQUIRE(shop.said.find("nowhere.json") != std::string::npos);
+  REQUIRE_FALSE(fs::exists(shop.root / "run/checkpoints"));
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--set", "data.val_annotations=nowhere.json"})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--weights", shop.path("nowhere")})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--dry-run", "--resume"})) == 1);
+  REQUIRE(shop.run(shop.train("dry", {"--resume"})) == 1);
+  REQUIRE_FALSE(fs::exists(shop.root / "dry"));
+  REQUIRE(shop.run(shop.train("none")) == 0);  // no validation split is configured: said, and trained all the same
+  REQUIRE(shop.said.find("nothing will be evaluated") != std::string::npos);
+  REQUIRE(fs::exists(shop.checkpoint("none", 6)));
 }
 
 TEST_CASE("a missing photo stops the run with its name") {

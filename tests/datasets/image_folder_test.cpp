@@ -40,7 +40,10 @@ TEST_CASE("photos of files and folders become a set that loads") {
   REQUIRE(skipped.size() == 1);
   CHECK_THAT(skipped[0], Contains("c.jpg"));
   CHECK_THROWS_WITH(photo_set({"/nowhere"}), Contains("/nowhere"));
-  CHECK_THROWS_WITH(photo_set({(folder / "inner.png").string()}), Contains("no usable"));
+  CHECK_THROWS_WITH(photo_set({(folder / "inner.png").string()}), Contains("holds no .jpg"));
   CHECK_THROWS_AS(photo_set({}), Error);
+  fs::create_symlink("loop", folder / "loop");
+  CHECK_THROWS_WITH(photo_files({(folder / "loop").string()}), Contains("symbolic links"));
+  CHECK(photo_files({(folder / "notes.txt").string()}).size() == 1);  // who names a file means it
   fs::remove_all(folder);
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -221,13 +222,27 @@ TEST_CASE("senseless settings and folders are refused before anything is written
   refused([](DatasetConfig& c) { c.range = 0.5; }, "range");
   refused([](DatasetConfig& c) { c.rare_images = 10, c.common_images = 10; }, "rare < common");
   refused([](DatasetConfig& c) { c.most_objects = 0; }, "objects");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  refused([&](DatasetConfig& c) { c.power = nan; }, "power");
+  refused([&](DatasetConfig& c) { c.scene.smallest = nan; }, "smallest");
+  refused([&](DatasetConfig& c) { c.scene.largest = nan; }, "largest");
+  refused([&](DatasetConfig& c) { c.scene.most_turn = nan; }, "degrees");
+  refused([&](DatasetConfig& c) { c.scene.least_visible = nan; }, "visible");
 
   DatasetConfig config = small_config(folder);
   config.train_images = 20;
   make_dataset(config);
   CHECK_THROWS_WITH(make_dataset(config), Contains("holds a data set already"));
   config.overwrite = true;
+  config.val_images = 0;
   CHECK_NOTHROW(make_dataset(config));
+  CHECK_FALSE(std::filesystem::exists(folder.file("annotations/val.json")));  // the old set's
+  config.scene.width = config.scene.height = 16;
+  config.scene.least_pixels = 1000;
+  CHECK_THROWS_WITH(make_dataset(config), Contains("found a place"));
+  CHECK_FALSE(std::filesystem::exists(folder.file("annotations/train.json")));
+  config = small_config(folder);
+  make_dataset(config);
   config.output = folder.file("annotations/train.json");  // a file where a folder should be
   CHECK_THROWS_WITH(make_dataset(config), Contains("creating folder"));
 }

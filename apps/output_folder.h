@@ -1,0 +1,12 @@
+// The folder that a program writes to.
+#pragma once
+
+#include <string>
+
+namespace tailseg {
+
+// Makes the folder and those above it. Throws Error when that fails or nothing can be written into it; called before
+// the work begins, so that hours of it are not lost to a folder that is read-only.
+void make_output_folder(const std::string& folder);
+
+}  // namespace tailseg
