@@ -11,13 +11,21 @@ double Profiler::now_us() const {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start_).count();
 }
 
-int64_t Profiler::begin(Context&, const char* name) {
-  events_.push_back({name, now_us(), 0, {}, false});
-  return static_cast<int64_t>(events_.size()) - 1;
+int64_t Profiler::add_event(const std::string& name, bool span) {
+  events_.push_back({name, now_us(), 0, {}, span});
+  return first_ticket_ + static_cast<int64_t>(events_.size()) - 1;
 }
 
+Profiler::Event* Profiler::event_of(int64_t ticket) {
+  return ticket < first_ticket_ ? nullptr : &events_[static_cast<size_t>(ticket - first_ticket_)];
+}
+
+int64_t Profiler::begin(Context&, const char* name) { return add_event(name, false); }
+
 void Profiler::end(Context&, int64_t ticket, Cost cost) {
-  Event& event = events_[static_cast<size_t>(ticket)];
+  Event* known = event_of(ticket);
+  if (!known) return;
+  Event& event = *known;
   event.duration_us = now_us() - event.begin_us;
   event.cost = cost;
   KernelRow& row = rows_[event.name];
@@ -27,19 +35,15 @@ void Profiler::end(Context&, int64_t ticket, Cost cost) {
   row.cost.operations += cost.operations;
 }
 
-int64_t Profiler::begin_span(const std::string& name) {
-  events_.push_back({name, now_us(), 0, {}, true});
-  return static_cast<int64_t>(events_.size()) - 1;
-}
+int64_t Profiler::begin_span(const std::string& name) { return add_event(name, true); }
 
 void Profiler::end_span(int64_t ticket) {
-  if (ticket >= static_cast<int64_t>(events_.size())) return;  // begun before clear()
-  Event& event = events_[static_cast<size_t>(ticket)];
-  event.duration_us = now_us() - event.begin_us;
+  if (Event* event = event_of(ticket)) event->duration_us = now_us() - event->begin_us;
 }
 
 void Profiler::clear() {
   rows_.clear();
+  first_ticket_ += static_cast<int64_t>(events_.size());
   events_.clear();
   start_ = std::chrono::steady_clock::now();
 }

@@ -50,8 +50,11 @@ class Profiler {
     bool span = false;
   };
   double now_us() const;
+  int64_t add_event(const std::string& name, bool span);  // -> its ticket
+  Event* event_of(int64_t ticket);                        // null: begun before clear()
   std::map<std::string, KernelRow> rows_;
   std::vector<Event> events_;
+  int64_t first_ticket_ = 0;  // of events_[0]; tickets are never used again
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

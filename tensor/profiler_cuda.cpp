@@ -61,7 +61,7 @@ class CudaProfiler final : public Profiler {
     Pending pending = found->second;
     open_.erase(found);
     pending.ticket = ticket;
-    events_[static_cast<size_t>(ticket)].cost = cost;
+    event_of(ticket)->cost = cost;  // clear() empties open_ too
     if (!pending.begin) return;
     TS_CUDA_CHECK(cudaEventRecord(pending.end, stream_of(ctx)));
     pending_.push_back(pending);
@@ -82,7 +82,7 @@ class CudaProfiler final : public Profiler {
       float since_base = 0, lasted = 0;  // milliseconds
       TS_CUDA_CHECK(cudaEventElapsedTime(&since_base, base_, pending.begin));
       TS_CUDA_CHECK(cudaEventElapsedTime(&lasted, pending.begin, pending.end));
-      Event& event = events_[static_cast<size_t>(pending.ticket)];
+      Event& event = *event_of(pending.ticket);
       event.begin_us = base_us_ + 1e3 * static_cast<double>(since_base);
       event.duration_us = 1e3 * static_cast<double>(lasted);
       KernelRow& row = rows_[event.name];
