@@ -97,7 +97,9 @@ void evaluate_checkpoint(const EvaluateCheckpointOptions& model, const EvaluateR
 
   RunLog progress("");
   const bool proposals = options.type == "proposals";
-  const auto tell = [&](int64_t done, int64_t all) { progress.progress(text("image ", done, " of ", all)); };
+  const EvaluationListener tell{
+      [&](int64_t done, int64_t all) { progress.progress(text("image ", done, " of ", all)); },
+      [&](const std::string& message) { log << "skipped: " << message << "\n"; }};
   const Detections results = proposals ? propose_split(ctx, *loaded.model, loaded.config, split, tell)
                                        : detect_split(ctx, *loaded.model, loaded.config, split, tell, labels);
   progress.end_progress();

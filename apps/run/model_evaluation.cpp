@@ -10,10 +10,9 @@ namespace tailseg {
 
 namespace {
 
-// Calls see(batch) for every photo of the split, one at a time, in the file's order.
+// Calls see(batch) for every good photo of the split, one at a time, in the file's order.
 template <class See>
-void for_each_photo(const Config& config, const Split& split, const std::function<void(int64_t, int64_t)>& progress,
-                    See&& see) {
+void for_each_photo(const Config& config, const Split& split, const EvaluationListener& listener, See&& see) {
   std::vector<int32_t> order(static_cast<size_t>(split.set.images.size()));
   std::iota(order.begin(), order.end(), 0);
   LoaderConfig loading = loader_config(config, split.images, false);
@@ -22,19 +21,25 @@ void for_each_photo(const Config& config, const Split& split, const std::functio
   Loader loader(split.set, test_input(config), loading, sequential_order(order));
   Batch batch;
   int64_t done = 0;
-  while (loader.next(batch)) {
+  for (bool more = true; more;) {
+    more = loader.next(batch);
+    for (const std::string& message : batch.skipped) {
+      ++done;
+      if (listener.skipped) listener.skipped(message);
+    }
+    if (!more) break;
     see(batch);
     done += batch.count();
-    if (progress) progress(done, static_cast<int64_t>(order.size()));
+    if (listener.progress) listener.progress(done, static_cast<int64_t>(order.size()));
   }
 }
 
 }  // namespace
 
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const std::function<void(int64_t, int64_t)>& progress, const std::vector<int32_t>& labels) {
+                        const EvaluationListener& listener, const std::vector<int32_t>& labels) {
   Detections results;
-  for_each_photo(config, split, progress, [&](const Batch& batch) {
+  for_each_photo(config, split, listener, [&](const Batch& batch) {
     std::vector<FoundObject> objects = find_objects(ctx, model, batch, config)[0];
     for (FoundObject& object : objects) {
       if (!labels.empty()) object.label = labels[static_cast<size_t>(object.label)];
@@ -46,9 +51,9 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
 }
 
 Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                         const std::function<void(int64_t, int64_t)>& progress) {
+                         const EvaluationListener& listener) {
   Detections results;
-  for_each_photo(config, split, progress, [&](const Batch& batch) {
+  for_each_photo(config, split, listener, [&](const Batch& batch) {
     const BoxSet proposals = trimmed(ctx, model.propose(ctx, device_images(ctx, batch, config.data.size_divisor)));
     const Placement& placement = batch.images[0].placement;
     const std::vector<float> boxes = proposals.boxes.to_vector<float>(ctx);

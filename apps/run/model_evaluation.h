@@ -11,15 +11,20 @@
 
 namespace tailseg {
 
-// Objects of every image of the split, as results. progress(done, all) is called after each photo. `labels`: the
+// What an evaluation tells while it runs; either may be empty.
+struct EvaluationListener {
+  std::function<void(int64_t done, int64_t all)> progress;  // after each photo
+  std::function<void(const std::string& message)> skipped;  // a photo left out, under data.on_bad_photo = "skip"
+};
+
+// Objects of every image of the split, as results. `labels`: the
 // split's label for each of the model's, -1 for a category that it does not have (empty: the same labels).
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const std::function<void(int64_t, int64_t)>& progress = {},
-                        const std::vector<int32_t>& labels = {});
+                        const EvaluationListener& listener = {}, const std::vector<int32_t>& labels = {});
 
 // The region proposal network's boxes of every image, at test settings, as results without a class.
 Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                         const std::function<void(int64_t, int64_t)>& progress = {});
+                         const EvaluationListener& listener = {});
 
 // Box and mask figures of these results. protocol: "coco", "lvis", or empty: as the annotation file is.
 // train_instances by label decide AP1..AP4 (empty: the file's instance_count).

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
@@ -94,6 +95,7 @@ class Trainer {
   int64_t steps_;
   TrainingState state_;
   int64_t saved_iteration_ = -1;
+  std::set<std::string> told_;  // of photos that are skipped: once each, not in every epoch
   std::unique_ptr<StepMeter> meter_;
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<EventsFile> events_;
@@ -160,6 +162,9 @@ void Trainer::check_finite(const MaskRcnnLosses& losses) {
 bool Trainer::step(Loader& loader, Batch& batch) {
   const Clock::time_point begin = Clock::now();
   if (!loader.next(batch)) return false;
+  for (const std::string& message : batch.skipped) {
+    if (told_.insert(message).second) log_.line("data", "skipped: " + message);
+  }
   const double data_seconds = seconds_since(begin);
   const ImageBatch images = device_images(ctx_, batch, config_.data.size_divisor);
   const TruthBatch truth = device_truth(ctx_, batch);
@@ -211,10 +216,13 @@ void Trainer::evaluate(bool last) {
   if (!data_.val) return;
   const Split& val = *data_.val;
   const Clock::time_point begin = Clock::now();
-  const Detections results = detect_split(ctx_, model_, config_, val, [&](int64_t done, int64_t all) {
+  EvaluationListener listener;
+  listener.progress = [&](int64_t done, int64_t all) {
     if (stop_signal) throw Stopped{};
     log_.progress(text("evaluating ", done, " of ", all, " images"));
-  });
+  };
+  listener.skipped = [&](const std::string& message) { log_.line("evaluate", "skipped: " + message); };
+  const Detections results = detect_split(ctx_, model_, config_, val, listener);
   log_.end_progress();
   const auto types = evaluate_split(val, results, "", instances_by_label(data_.split.set), ctx_.threads());
   std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};

@@ -18,8 +18,8 @@ struct TrainOptions {
 
 enum class TrainEnd { finished, interrupted };
 
-// Runs in config.output. Returns how it ended; an interrupt (SIGINT, SIGTERM, SIGHUP) writes a checkpoint first. Throws Error
-// for bad data, a non-finite loss (the last good checkpoint stays) or a disk that is full.
+// Runs in config.output. Returns how it ended; an interrupt (SIGINT, SIGTERM, SIGHUP) writes a checkpoint first. Throws
+// Error for bad data, a non-finite loss (the last good checkpoint stays) or a disk that is full.
 TrainEnd train(const Config& config, const TrainOptions& options);
 
 }  // namespace tailseg

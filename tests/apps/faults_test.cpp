@@ -120,6 +120,71 @@ TEST_CASE("kill -9 during a checkpoint: the half-written file is passed over and
   REQUIRE(unfinished(shop.root / "killed/checkpoints").empty());  // the rest of the file that was cut goes too
 }
 
+TEST_CASE(
+    "a photo that is truncated, corrupt, absurdly large or missing stops a run with its id, or is skipped and told") {
+  Workshop shop;
+  const fs::path photo = shop.root / "data/images/train/000000000005.jpg";
+  const std::string whole = contents(photo);
+  std::string corrupt = whole, huge = contents(std::string(TAILSEG_GOLDEN_DIR) + "/images/rgb.png");
+  corrupt.replace(2, 20, std::string(20, 'x'));
+  huge.replace(16, 8, std::string("\0\0\x9c\x40\0\0\x9c\x40", 8));  // 40,000 x 40,000 in the header
+  for (const std::string& bytes : {whole.substr(0, whole.size() / 2), corrupt, huge, std::string()}) {
+    std::ofstream(photo, std::ios::binary) << bytes;
+    fs::remove_all(shop.root / "run");
+    CHECK(shop.run(shop.train("run")) == 1);
+    CHECK_THAT(shop.said, Contains("error: image id 5: ") && Contains("000000000005.jpg"));
+  }
+  fs::remove(photo);
+  fs::remove_all(shop.root / "run");
+  CHECK(shop.run(shop.train("run")) == 1);
+  CHECK_THAT(shop.said, Contains("error: image id 5: ") && Contains("no such file"));
+  fs::remove_all(shop.root / "run");
+  for (const char* val : {"000000000013.jpg", "000000000016.jpg"})
+    fs::resize_file(shop.root / "data/images/val" / val, 9);
+  CHECK(shop.run(shop.train("run", {"--set", "data.on_bad_photo=skip", "--max-iters", "14"})) == 0);
+  const std::string log = contents(shop.root / "run/log.txt");
+  const size_t first = log.find("skipped: image id 5: ");
+  CHECK(first != std::string::npos);
+  CHECK(log.find("skipped: image id 5: ", first + 1) == std::string::npos);  // once, not in every epoch
+  CHECK_THAT(log, Contains("skipped: image id 13: ") && Contains("skipped: image id 16: "));
+}
+
+TEST_CASE("annotations: what is malformed ends the run with its byte or id, what is dubious is left out and counted") {
+  Workshop shop;
+  const fs::path file = shop.root / "data/annotations/train.json";
+  const std::string good = contents(file);
+  const auto train_on = [&](const std::string& json) {
+    std::ofstream(file) << json;
+    fs::remove_all(shop.root / "run");
+    return shop.run(shop.train("run"));
+  };
+  const size_t begin = good.find("\"annotations\":[") + 14, end = good.find(",\"categories\"");
+  REQUIRE((begin < end && end < good.size()));
+  const auto one_object = [&](const std::string& object) {  // in place of all annotations
+    return train_on(good.substr(0, begin) + "[" + object + "]" + good.substr(end));
+  };
+  CHECK(train_on(good.substr(0, good.size() / 2)) == 1);
+  CHECK_THAT(shop.said, Contains("train.json: byte "));
+  CHECK(one_object("7") == 1);
+  CHECK_THAT(shop.said, Contains("annotations[0]: expected an object, got a number"));
+  const std::string head = R"({"id": 77, "image_id": 1, "category_id": 1, "area": 50, "iscrowd": 0, )";
+  const std::string whole = R"("bbox": [5, 5, 20, 20], "segmentation": [[5, 5, 25, 5, 25, 25]]})";
+  CHECK(one_object("") == 1);
+  CHECK_THAT(shop.said, Contains("no image has an annotation to train on"));
+  CHECK(one_object(head + whole + ", " + head + whole) == 1);
+  CHECK_THAT(shop.said, Contains("annotation id 77 occurs twice"));
+  CHECK(one_object(R"({"id": 77, "image_id": 1, "category_id": 999, "area": 50, )" + whole) == 1);
+  CHECK_THAT(shop.said, Contains("annotation 77: category_id 999 is no category"));
+  const std::string two = R"("bbox": [5, 5, 20, 20], "segmentation": [[5, 5, 25, 5]]})";
+  const std::string outside = R"("bbox": [500, 5, 20, 20], "segmentation": [[500, 5, 520, 5, 520, 25]]})";
+  CHECK(one_object(head + two) == 1);
+  CHECK_THAT(shop.said, Contains("no image has an annotation to train on") && Contains("problems"));
+  CHECK(one_object(head + outside) == 1);  // and image 1 lists the category as negative
+  CHECK_THAT(shop.said, Contains("no image has an annotation to train on") && Contains("2 problems"));
+  CHECK(shop.run({"tailseg-inspect", file.string()}) == 0);
+  CHECK_THAT(shop.said, Contains("box_outside: ") && Contains("annotation 77, image 1"));
+}
+
 TEST_CASE("an output that cannot be written is refused before the work, by every program") {
   Workshop shop;
   REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);
