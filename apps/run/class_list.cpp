@@ -24,23 +24,23 @@ std::string ClassList::json() const {
   for (size_t i = 0; i < ids.size(); ++i) {
     writer.StartArray();
     writer.Int64(ids[i]);
-    writer.String(names[i].c_str());
+    writer.String(names[i].data(), static_cast<rapidjson::SizeType>(names[i].size()));
     writer.EndArray();
   }
   writer.EndArray();
-  return buffer.GetString();
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 ClassList ClassList::parse(const std::string& json, const std::string& source) {
   rapidjson::Document document;
-  document.Parse(json.c_str());
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   TS_CHECK(!document.HasParseError() && document.IsArray(), source, ": the list of classes is not readable");
   ClassList list;
   for (const auto& entry : document.GetArray()) {
     TS_CHECK(entry.IsArray() && entry.Size() == 2 && entry[0].IsInt64() && entry[1].IsString(), source,
              ": the list of classes is not readable");
     list.ids.push_back(entry[0].GetInt64());
-    list.names.emplace_back(entry[1].GetString());
+    list.names.emplace_back(entry[1].GetString(), entry[1].GetStringLength());
   }
   return list;
 }

@@ -19,12 +19,13 @@ std::string required_string(const rapidjson::Value& entry, const char* key, cons
   const auto found = entry.FindMember(key);
   TS_CHECK(found != entry.MemberEnd() && found->value.IsString() && found->value.GetStringLength() > 0, where, ": \"",
            key, "\" must be a string");
-  return found->value.GetString();
+  return {found->value.GetString(), found->value.GetStringLength()};
 }
 
 std::string optional_string(const rapidjson::Value& entry, const char* key) {
   const auto found = entry.FindMember(key);
-  return found != entry.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
+  if (found == entry.MemberEnd() || !found->value.IsString()) return "";
+  return {found->value.GetString(), found->value.GetStringLength()};
 }
 
 double weight_of(const rapidjson::Value& entry, const std::string& where) {
@@ -91,8 +92,12 @@ ClassList glyph_classes(int64_t count, const std::string& font) {
 std::vector<SyntheticClass> read_categories(const std::string& path) {
   std::vector<uint8_t> bytes;
   read_file_bytes(path, int64_t{1} << 30, bytes, "categories");
-  rapidjson::Document document;
-  document.Parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return parse_categories({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+std::vector<SyntheticClass> parse_categories(std::string_view json, const std::string& path) {
+  rapidjson::Document document;  // iteratively: a file of a million brackets must not exhaust the stack
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   TS_CHECK(!document.HasParseError(), "reading categories ", path, ": byte ", document.GetErrorOffset(), ": ",
            rapidjson::GetParseError_En(document.GetParseError()));
   const rapidjson::Value* entries = &document;
@@ -113,7 +118,7 @@ std::vector<SyntheticClass> read_categories(const std::string& path) {
     const auto synonyms = entry.FindMember("synonyms");
     if (synonyms != entry.MemberEnd() && synonyms->value.IsArray()) {
       for (const auto& word : synonyms->value.GetArray()) {
-        if (word.IsString()) c.synonyms.emplace_back(word.GetString());
+        if (word.IsString()) c.synonyms.emplace_back(word.GetString(), word.GetStringLength());
       }
     }
     if (c.synonyms.empty()) c.synonyms = {c.name};

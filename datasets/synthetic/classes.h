@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datasets/synthetic/scene.h"
@@ -35,5 +36,7 @@ ClassList glyph_classes(int64_t count, const std::string& font);
 // Names and weights of a category file: a JSON list of LVIS categories, or an object with such a list as "categories"
 // (an annotation file). weight is instance_count, else image_count, else 1. Throws Error, naming the entry, for others.
 std::vector<SyntheticClass> read_categories(const std::string& path);
+// The same from memory; `path` stands for the file in messages.
+std::vector<SyntheticClass> parse_categories(std::string_view json, const std::string& path);
 
 }  // namespace tailseg::synthetic

@@ -204,6 +204,8 @@ TEST_CASE("a category file gives names, letters and scaled counts") {
   refused("[{\"name\": 7}]", "\"name\"");
   refused("[{\"name\": \"a\", \"image_count\": \"many\"}]", "\"image_count\"");
   CHECK_THROWS_WITH(read_categories("/nowhere.json"), Contains("/nowhere.json"));
+  CHECK_THROWS_WITH(parse_categories(std::string(3000000, '['), "deep.json"),
+                    Contains("deep.json: byte"));  // no overflow
 }
 
 TEST_CASE("senseless settings and folders are refused before anything is written") {
