@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "datasets/image_decode.h"
@@ -86,6 +87,57 @@ std::vector<int> code_points() {  // of the basic plane, letters and digits firs
   return points;
 }
 
+// stb_truetype follows every offset of a font without a look at the file's end; so the tables, and in them the places
+// of the glyphs, are checked first, and zeros behind the end catch the reads inside the last glyphs. Layout (OpenType
+// specification): 12 bytes of header with the number of tables at byte 4, then 16 a table: tag, checksum, offset,
+// length. All numbers are big-endian.
+class FontTables {
+ public:
+  FontTables(const std::vector<uint8_t>& bytes, size_t begin, const std::string& path) : bytes_(bytes), path_(path) {
+    const uint64_t count = number(begin + 4, 2);
+    for (uint64_t i = 0; i < count; ++i) {
+      const size_t at = begin + 12 + 16 * i;
+      const Range range{number(at + 8, 4), number(at + 12, 4)};
+      TS_CHECK(range.begin + range.length <= bytes_.size(), path_, ": the font is truncated: a table of ", range.length,
+               " bytes at byte ", range.begin, ", the file has ", bytes_.size());
+      tables_[std::string(bytes_.begin() + static_cast<ptrdiff_t>(at),
+                          bytes_.begin() + static_cast<ptrdiff_t>(at) + 4)] = range;
+    }
+    check_glyphs();
+  }
+
+ private:
+  struct Range {
+    uint64_t begin = 0, length = 0;
+  };
+
+  uint64_t number(uint64_t at, uint64_t width) const {
+    TS_CHECK(at + width <= bytes_.size(), path_, ": the font is truncated at byte ", bytes_.size());
+    uint64_t value = 0;
+    for (uint64_t i = 0; i < width; ++i) value = value << 8 | bytes_[at + i];
+    return value;
+  }
+
+  // loca has a place in glyf for every glyph and one for the end: as it is, or halved in 16 bits.
+  void check_glyphs() const {
+    for (const char* tag : {"head", "maxp", "loca", "glyf"}) {
+      if (!tables_.count(tag)) return;  // a font of another kind; stb_truetype refuses what it cannot use
+    }
+    const Range &places = tables_.at("loca"), &glyphs = tables_.at("glyf");
+    const bool wide = number(tables_.at("head").begin + 50, 2) != 0;
+    const uint64_t count = number(tables_.at("maxp").begin + 4, 2) + 1, width = wide ? 4 : 2;
+    TS_CHECK(count * width <= places.length, path_, ": the font names ", count - 1, " glyphs but places fewer");
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t place = number(places.begin + i * width, width) * (wide ? 1 : 2);
+      TS_CHECK(place <= glyphs.length, path_, ": the font's glyph ", i, " lies outside its table");
+    }
+  }
+
+  const std::vector<uint8_t>& bytes_;
+  const std::string& path_;
+  std::map<std::string, Range> tables_;
+};
+
 }  // namespace
 
 struct Font::Data {
@@ -96,7 +148,10 @@ struct Font::Data {
 Font::Font(const std::string& path) : data_(std::make_unique<Data>()) {
   read_file_bytes(path, int64_t{64} << 20, data_->bytes, "font");
   const int offset = data_->bytes.size() > 12 ? stbtt_GetFontOffsetForIndex(data_->bytes.data(), 0) : -1;
-  TS_CHECK(offset >= 0 && stbtt_InitFont(&data_->info, data_->bytes.data(), offset), "reading font ", path,
+  TS_CHECK(offset >= 0, "reading font ", path, ": not a TrueType or OpenType font");
+  const FontTables checked(data_->bytes, static_cast<size_t>(offset), path);
+  data_->bytes.resize(data_->bytes.size() + (size_t{1} << 20));
+  TS_CHECK(stbtt_InitFont(&data_->info, data_->bytes.data(), offset), "reading font ", path,
            ": not a TrueType or OpenType font");
 }
 

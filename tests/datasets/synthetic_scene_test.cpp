@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <numeric>
 #include <set>
 
@@ -227,6 +228,14 @@ TEST_CASE("a font gives its visible, different glyphs, centred and upright") {
   const ClassList list = glyph_classes(2, font.path());
   CHECK(list.looks[1].any_texture);
   CHECK_THROWS_WITH(glyph_classes(3, font.path()), Contains("2 different") && Contains("3 classes"));
+  const std::string whole = [&] {
+    std::ifstream file(font.path(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }();
+  for (size_t size = 0; size < whole.size() - 3; ++size) {  // tables are padded to 4 bytes
+    std::ofstream(font.path(), std::ios::binary) << whole.substr(0, size);
+    CHECK_THROWS_WITH(Font(font.path()), Contains("font"));
+  }
   CHECK_THROWS_WITH(Font("/nowhere/font.ttf"), Contains("/nowhere/font.ttf"));
   CHECK_THROWS_WITH(Font(TAILSEG_SOURCE_DIR "/CMakeLists.txt"), Contains("CMakeLists.txt") && Contains("font"));
 }
