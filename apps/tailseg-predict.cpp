@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       ->take_all();
   app.add_option("--device", options.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.footer(
-      "Example:\n  tailseg-predict --checkpoint runs/demo/train/checkpoints/iter_0001500.safetensors photo.jpg "
+      "Example:\n  tailseg-predict --checkpoint runs/demo/train/checkpoints/iter_0002000.safetensors photo.jpg "
       "--output pictures\n"
       "  tailseg-predict --checkpoint maskrcnn_resnet50_fpn_coco.pth --config "
       "apps/configs/mask_rcnn_r50_fpn_coco_1x.toml "
