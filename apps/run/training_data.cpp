@@ -26,7 +26,7 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
   data.images = static_cast<int64_t>(images.size());
   data.order = config.data.aspect_grouping ? aspect_grouped_order(data.split.set.images, images, batch, seed)
                                            : random_order(images, batch, seed);
-  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).size()) + batch - 1) / batch;
+  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).images.size()) + batch - 1) / batch;
   data.loading = loader_config(config, data.split.images, true);
   data.loading.augment = options.overfit == 0;
   if (options.overfit > 0) {
