@@ -1,13 +1,8 @@
-// Every sampler of the list, by its name: what an epoch shows, what is expected of it, and the same after a resume.
+// Every sampler of the list, by its name: what an epoch shows and what is expected of it.
 #include "datasets/samplers/photo_sampler.h"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <filesystem>
 
-#include "datasets/image_encode.h"
-#include "datasets/loader.h"
 #include "tensor/error.h"
 #include "tests/datasets/sampling_cases.h"
 
@@ -27,16 +22,21 @@ PhotoSamplerOptions plain() {
   return options;
 }
 
-// Repeat factors photo by photo, from the definition: sets of classes, no table, no kernel.
+// Repeat factors photo by photo, from the definition: sets of classes, no table, no kernel. `crowds`: photos whose
+// objects do not count; `small`: photos that are never drawn.
 std::vector<double> slow_factors(const std::vector<std::vector<int>>& photos, const std::set<int>& crowds,
-                                 const PhotoSamplerOptions& options) {
+                                 const std::set<int>& small, const PhotoSamplerOptions& options) {
   constexpr int kEmptyClass = 1000;
   std::vector<std::vector<int>> shown = photos;
   for (const int i : crowds) shown[static_cast<size_t>(i)].clear();
   double drawn = 0, objects = 0;
   std::map<int, double> photos_with, objects_of;
-  for (auto& classes : shown) {
-    if (classes.empty() && options.empty == EmptyPhotos::drop) continue;
+  const auto never = [&](size_t i) {
+    return small.count(static_cast<int>(i)) > 0 || (shown[i].empty() && options.empty == EmptyPhotos::drop);
+  };
+  for (size_t i = 0; i < shown.size(); ++i) {
+    if (never(i)) continue;
+    std::vector<int>& classes = shown[i];
     if (classes.empty() && options.empty == EmptyPhotos::as_class) classes.push_back(kEmptyClass);
     drawn += 1;
     for (const int c : std::set<int>(classes.begin(), classes.end())) photos_with[c] += 1;
@@ -44,11 +44,11 @@ std::vector<double> slow_factors(const std::vector<std::vector<int>>& photos, co
     objects += static_cast<double>(classes.size());
   }
   std::vector<double> factors;
-  for (const auto& classes : shown) {
-    double r = classes.empty() && options.empty == EmptyPhotos::drop ? 0 : 1;
-    for (const int c : classes) {
-      const double f =
-          options.repeat.frequency == RepeatFrequency::image ? photos_with[c] / drawn : objects_of[c] / objects;
+  for (size_t i = 0; i < shown.size(); ++i) {
+    double r = never(i) ? 0 : 1;
+    for (const int c : never(i) ? std::vector<int>{} : shown[i]) {
+      const bool by_photos = options.repeat.frequency == RepeatFrequency::image;
+      const double f = by_photos ? photos_with[c] / drawn : objects_of[c] / objects;
       r = std::max(r, std::pow(options.repeat.threshold / f, options.repeat.exponent));
     }
     factors.push_back(r);
@@ -56,42 +56,17 @@ std::vector<double> slow_factors(const std::vector<std::vector<int>>& photos, co
   return factors;
 }
 
-struct PhotoFolder {
-  std::filesystem::path path;
-  AnnotationSet set;
-  explicit PhotoFolder(const std::vector<std::vector<int>>& photos, int classes)
-      : path(std::filesystem::temp_directory_path() / ("tailseg-photo-sampler-" + std::to_string(getpid()))),
-        set(sampling_case(photos, classes)) {
-    std::filesystem::create_directories(path);
-    for (int32_t i = 0; i < set.images.size(); ++i) {
-      const auto at = static_cast<size_t>(i);
-      write_image((path / set.images.file[at]).string(), Image(set.images.width[at], set.images.height[at]));
-    }
-  }
-  ~PhotoFolder() { std::filesystem::remove_all(path); }
-};
-
-struct Shown {
-  int64_t epoch, batch;
-  std::vector<int32_t> images, drawn_for;
-  bool operator==(const Shown&) const = default;
-};
-
-Shown shown_by(const Batch& batch) {
-  Shown out{batch.position.epoch, batch.position.batch, {}, {}};
-  for (const BatchImage& image : batch.images) {
-    out.images.push_back(image.index);
-    out.drawn_for.push_back(image.drawn_for);
-  }
-  return out;
-}
-
 }  // namespace
 
-TEST_CASE("repeat factors of a set with empty photos and crowds are those of the definition, photo by photo") {
+TEST_CASE("repeat factors of a set with empty and small photos and crowds are the definition's, photo by photo") {
   const auto photos = random_photos(150, 9, 6);
   const std::set<int> crowds = {0, 4, 5, 77};
-  const AnnotationSet set = sampling_case(photos, 9, crowds);
+  std::set<int> small = {9, 10};
+  for (int i = 0; i < 150 && small.size() < 5; ++i) {
+    if (photos[static_cast<size_t>(i)].empty()) small.insert(i);
+  }
+  AnnotationSet set = sampling_case(photos, 9, crowds);
+  for (const int i : small) set.images.width[static_cast<size_t>(i)] = 31;
   PhotoSamplerOptions options = plain();
   for (const EmptyPhotos empty : {EmptyPhotos::drop, EmptyPhotos::keep, EmptyPhotos::as_class}) {
     for (const RepeatFrequency frequency : {RepeatFrequency::image, RepeatFrequency::instance}) {
@@ -99,7 +74,7 @@ TEST_CASE("repeat factors of a set with empty photos and crowds are those of the
         options.empty = empty;
         options.repeat.frequency = frequency;
         options.repeat.exponent = exponent;
-        const std::vector<double> slow = slow_factors(photos, crowds, options);
+        const std::vector<double> slow = slow_factors(photos, crowds, small, options);
         options.repeat.rounding = RepeatRounding::stochastic;
         const PhotoSampler stochastic = make_photo_sampler("repeat_factor", set, options);
         options.repeat.rounding = RepeatRounding::ceil;
@@ -298,44 +273,4 @@ TEST_CASE("a set without labels and senseless options are one clear error") {
   options.batch_size = 0;
   for (const PhotoSamplerRow& row : photo_samplers())
     CHECK_THROWS_AS(make_photo_sampler(row.name, set, options), Error);
-}
-
-TEST_CASE("every sampler through the loader: a resume in mid-epoch, any number of workers, the same batches") {
-  const PhotoFolder folder(random_photos(14, 4, 31), 5);
-  InputConfig input;
-  input.short_edges = {32};
-  input.long_edge = 64;
-  for (const PhotoSamplerRow& row : photo_samplers()) {
-    CAPTURE(row.name);
-    PhotoSamplerOptions options = plain();
-    options.batch_size = 3;
-    options.epoch_batches = 5;
-    options.aspect_grouping = true;
-    const auto open = [&](int workers, LoaderPosition start) {
-      LoaderConfig config;
-      config.root = folder.path.string();
-      config.batch_size = 3;
-      config.workers = workers;
-      config.targets = false;
-      config.epochs = 3;
-      return std::make_unique<Loader>(folder.set, input, config,
-                                      make_photo_sampler(row.name, folder.set, options).order, start);
-    };
-    std::vector<Shown> whole;
-    std::vector<LoaderPosition> positions;
-    Batch batch;
-    for (const auto loader = open(0, {}); positions.push_back(loader->position()), loader->next(batch);) {
-      whole.push_back(shown_by(batch));
-    }
-    REQUIRE(whole.size() >= 9);
-    for (size_t done = 0; done < positions.size(); ++done) {
-      const auto resumed = open(static_cast<int>(done % 4), positions[done]);
-      for (size_t i = done; i < whole.size(); ++i) {
-        REQUIRE(resumed->next(batch));
-        REQUIRE(shown_by(batch) == whole[i]);
-        for (const BatchImage& image : batch.images) REQUIRE((image.drawn_for >= 0) == row.draws_classes);
-      }
-      REQUIRE_FALSE(resumed->next(batch));
-    }
-  }
 }
