@@ -19,10 +19,11 @@ struct LoaderPosition {
 };
 
 struct BatchImage {
-  int32_t index = -1;    // in AnnotationSet::images
-  int64_t image_id = 0;  // as in the file
-  Placement placement;   // sizes before and after scaling, flip
-  Targets targets;       // empty when the loader was asked for none
+  int32_t index = -1;      // in AnnotationSet::images
+  int64_t image_id = 0;    // as in the file
+  int32_t drawn_for = -1;  // the class for which a sampler drew this photo; -1 when it was not drawn by class
+  Placement placement;     // sizes before and after scaling, flip
+  Targets targets;         // empty when the loader was asked for none
 };
 
 struct Batch {

@@ -15,13 +15,15 @@ BatchPlanner::BatchPlanner(const AnnotationSet& set, const InputConfig& input, E
   TS_CHECK(batch_size_ >= 1, "loader: batch size ", batch_size_, ", expected at least 1");
 }
 
-const std::vector<int32_t>& BatchPlanner::order_of(int64_t epoch) {
+const Epoch& BatchPlanner::order_of(int64_t epoch) {
   for (const auto& [number, order] : orders_) {
     if (number == epoch) return order;
   }
-  std::vector<int32_t> order = order_(epoch);
-  TS_CHECK(!order.empty(), "loader: epoch ", epoch, " has no photo");
-  for (const int32_t index : order) {
+  Epoch order = order_(epoch);
+  TS_CHECK(!order.images.empty(), "loader: epoch ", epoch, " has no photo");
+  TS_CHECK(order.labels.empty() || order.labels.size() == order.images.size(), "loader: epoch ", epoch, " has ",
+           order.images.size(), " photos and ", order.labels.size(), " labels");
+  for (const int32_t index : order.images) {
     TS_CHECK(index >= 0 && index < set_.images.size(), "loader: epoch ", epoch, " asks for photo number ", index,
              " of ", set_.images.size());
   }
@@ -32,7 +34,7 @@ const std::vector<int32_t>& BatchPlanner::order_of(int64_t epoch) {
 }
 
 int64_t BatchPlanner::batches_in_epoch(int64_t epoch) {
-  const auto photos = static_cast<int64_t>(order_of(epoch).size());
+  const auto photos = static_cast<int64_t>(order_of(epoch).images.size());
   return (photos + batch_size_ - 1) / batch_size_;
 }
 
@@ -58,15 +60,16 @@ BatchImage BatchPlanner::plan_image(int32_t index, int64_t epoch, int64_t place)
 }
 
 void BatchPlanner::plan(LoaderPosition position, Batch& batch) {
-  const std::vector<int32_t>& order = order_of(position.epoch);
+  const Epoch& order = order_of(position.epoch);
   const int64_t begin = position.batch * batch_size_;
-  const int64_t end = std::min(begin + batch_size_, static_cast<int64_t>(order.size()));
+  const int64_t end = std::min(begin + batch_size_, static_cast<int64_t>(order.images.size()));
   batch.position = position;
   batch.skipped.clear();
   batch.images.clear();
   std::vector<ImageSize> sizes;
   for (int64_t place = begin; place < end; ++place) {
-    batch.images.push_back(plan_image(order[place], position.epoch, place));
+    batch.images.push_back(plan_image(order.images[place], position.epoch, place));
+    if (!order.labels.empty()) batch.images.back().drawn_for = order.labels[place];
     sizes.push_back(batch.images.back().placement.resized);
   }
   batch.size = padded_size(sizes, input_);

@@ -27,7 +27,7 @@ class BatchPlanner {
   void plan(LoaderPosition position, Batch& batch);
 
  private:
-  const std::vector<int32_t>& order_of(int64_t epoch);
+  const Epoch& order_of(int64_t epoch);
   BatchImage plan_image(int32_t index, int64_t epoch, int64_t place) const;
 
   const AnnotationSet& set_;
@@ -36,7 +36,7 @@ class BatchPlanner {
   int64_t batch_size_;
   uint64_t seed_;
   bool augment_;
-  std::deque<std::pair<int64_t, std::vector<int32_t>>> orders_;  // of the epochs in work, by number
+  std::deque<std::pair<int64_t, Epoch>> orders_;  // of the epochs in work, by number
 };
 
 }  // namespace tailseg

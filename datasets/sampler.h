@@ -11,22 +11,34 @@
 
 namespace tailseg {
 
-// Indices into AnnotationSet::images for epoch number 0, 1, 2, ... A loader cuts it into batches from the front.
-using EpochOrder = std::function<std::vector<int32_t>(int64_t epoch)>;
+// What an epoch shows. A loader cuts it into batches from the front.
+struct Epoch {
+  std::vector<int32_t> images;  // indices into AnnotationSet::images
+  std::vector<int32_t> labels;  // the class that each place was drawn for; empty when photos are not drawn by class
+};
 
-// The photos that training may draw. kMmdetection: at least one annotation is a training target, and the shorter side
-// has at least 32 pixels. kDetectron2: at least one annotation is no crowd. kTorchvision: at least one annotation has a
-// box wider and higher than one pixel.
-std::vector<int32_t> trainable_images(const AnnotationSet& set, Convention rule);
+// Epoch number 0, 1, 2, ... Asked by one thread at a time.
+using EpochOrder = std::function<Epoch(int64_t epoch)>;
+
+// Whether an annotation makes its photo one to train on. kMmdetection: it is a training target. kDetectron2: it is no
+// crowd. kTorchvision: its box is wider and higher than one pixel.
+bool is_drawn_for(const AnnotationSet& set, int32_t annotation, Convention rule);
+
+// The photos that training may draw, ascending: those with such an annotation (`without_labels`: the others too), and
+// for kMmdetection a shorter side of at least 32 pixels.
+std::vector<int32_t> trainable_images(const AnnotationSet& set, Convention rule, bool without_labels = false);
 
 // The same order in every epoch.
 EpochOrder sequential_order(std::vector<int32_t> images);
 
 // A new random order each epoch, padded to a multiple of batch_size with further random draws from the same photos.
 EpochOrder random_order(std::vector<int32_t> images, int64_t batch_size, uint64_t seed);
+// The same for photos that differ from epoch to epoch and may come several times.
+EpochOrder shuffled(EpochOrder images, int64_t batch_size, uint64_t seed);
 
 // The same with batches of one kind only: landscape (width > height) or not. Each kind is shuffled and padded by
 // itself and cut into batches, then the batches are shuffled. Less padding in the pictures; otherwise as random_order.
 EpochOrder aspect_grouped_order(const Images& sizes, std::vector<int32_t> images, int64_t batch_size, uint64_t seed);
+EpochOrder shuffled_by_aspect(const Images& sizes, EpochOrder images, int64_t batch_size, uint64_t seed);
 
 }  // namespace tailseg

@@ -126,7 +126,7 @@ class RandomStream {
 
 // Fisher-Yates: every order of the `count` values is equally likely. count < 2^32.
 template <class Value>
-void shuffle(Value* values, size_t count, RandomStream stream) {
+TS_HD constexpr void shuffle(Value* values, size_t count, RandomStream stream) {
   for (size_t last = count; last > 1; --last) {
     const size_t chosen = stream.below(static_cast<uint32_t>(last));
     Value kept = values[last - 1];

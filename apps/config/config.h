@@ -99,6 +99,7 @@ struct DataConfig {
   std::vector<double> pixel_mean{123.675, 116.28, 103.53}, pixel_std{58.395, 57.12, 57.375};
   int64_t size_divisor = 32;
   bool aspect_grouping = true;
+  std::string empty_photos = "drop";
   int64_t workers = 2;
   std::string on_bad_photo = "stop";
 };
@@ -131,10 +132,20 @@ struct TestConfig {
   double mask_threshold = 0.5;
 };
 
+struct SamplerConfig {
+  std::string type = "random";
+  double threshold = 1e-3, exponent = 0.5;
+  std::string frequency = "image", rounding = "ceil";
+  int64_t photos_per_class = 1, epoch_batches = 0;
+  int64_t class_cap = 100;
+  double class_power = 0;
+};
+
 struct TrainConfig {
   int64_t seed = 0;
   std::string device = "auto";
   int64_t log_every = 20, checkpoint_every = 1000, eval_every = 0, keep_checkpoints = 2;
+  SamplerConfig sampler;
 };
 
 struct Config {

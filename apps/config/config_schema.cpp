@@ -1,5 +1,6 @@
 // The keys of the configuration, in the order in which they are written, with their meaning and limits.
 #include "apps/config/config.h"
+#include "datasets/samplers/photo_sampler.h"
 
 namespace tailseg {
 namespace {
@@ -116,7 +117,11 @@ void add_data(ConfigSchema& s, DataConfig& d) {
   s.add("data.pixel_mean", &d.pixel_mean, "red, green, blue, 0 to 255").length(3).range(-1e4, 1e4);
   s.add("data.pixel_std", &d.pixel_std, "").length(3).positive();
   s.add("data.size_divisor", &d.size_divisor, "images are padded to multiples of this").range(1, 1024);
-  s.add("data.aspect_grouping", &d.aspect_grouping, "batches of wide or of tall images only");
+  s.add("data.aspect_grouping", &d.aspect_grouping,
+        "batches of wide or of tall images only (samplers random and repeat_factor)");
+  s.add("data.empty_photos", &d.empty_photos,
+        "photos without annotations to train on; as_class: kept, and repeated like those of one more class")
+      .choices({"drop", "keep", "as_class"});
   s.add("data.workers", &d.workers, "loader threads; 0: load in the training thread").range(0, 256);
   s.add("data.on_bad_photo", &d.on_bad_photo, "a photo that is missing or damaged").choices({"stop", "skip"});
 }
@@ -144,6 +149,30 @@ void add_solver(ConfigSchema& s, SolverConfig& v) {
   s.add("solver.clip_norm", &v.clip_norm, "L2 norm of the whole gradient, at most; 0: no limit").range(0, 1e9);
 }
 
+void add_sampler(ConfigSchema& s, SamplerConfig& v) {
+  std::vector<std::string> names;
+  for (const PhotoSamplerRow& row : photo_samplers()) names.emplace_back(row.name);
+  s.add("train.sampler.type", &v.type, "which photos an epoch shows; datasets/samplers/README.md").choices(names);
+  s.add("train.sampler.threshold", &v.threshold,
+        "repeat_factor: t; classes in a larger share of photos stay as they are")
+      .range(0, 1);
+  s.add("train.sampler.exponent", &v.exponent, "repeat_factor: r = (t / f)^exponent").range(0, 1);
+  s.add("train.sampler.frequency", &v.frequency, "repeat_factor: f is a share of the photos, or of the objects")
+      .choices({"image", "instance"});
+  s.add("train.sampler.rounding", &v.rounding,
+        "repeat_factor: ceil(r) copies in each epoch, or r on average, drawn anew each epoch")
+      .choices({"ceil", "stochastic"});
+  s.add("train.sampler.photos_per_class", &v.photos_per_class, "class_balanced, bilevel: photos for each drawn class")
+      .range(1, 65536);
+  s.add("train.sampler.epoch_batches", &v.epoch_batches,
+        "class_balanced, bilevel: batches that count as an epoch; 0: photos of the largest class x classes, 1000 "
+        "batches")
+      .range(0, 1e9);
+  s.add("train.sampler.class_cap", &v.class_cap, "bilevel: classes are drawn by min(photos, class_cap)^class_power")
+      .range(1, 1e9);
+  s.add("train.sampler.class_power", &v.class_power, "bilevel: 0 is uniform").range(0, 10);
+}
+
 void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("test.score_threshold", &t.score_threshold, "scores must be above").range(0, 1);
   s.add("test.nms_threshold", &t.nms_threshold, "").range(0, 1);
@@ -160,6 +189,7 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("train.checkpoint_every", &r.checkpoint_every, "steps; the end of the run always writes one").range(1, 1e9);
   s.add("train.eval_every", &r.eval_every, "steps; 0: at the end only").range(0, 1e9);
   s.add("train.keep_checkpoints", &r.keep_checkpoints, "good ones that stay").range(1, 1e6);
+  add_sampler(s, r.sampler);
 }
 
 }  // namespace

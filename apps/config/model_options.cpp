@@ -196,7 +196,28 @@ LoaderConfig loader_config(const Config& config, const std::string& images, bool
   return loader;
 }
 
-Convention target_convention(const Config& config) { return convention(config.data.target_rule); }
+PhotoSamplerOptions sampler_options(const Config& config) {
+  const SamplerConfig& s = config.train.sampler;
+  PhotoSamplerOptions o;
+  o.batch_size = config.solver.ims_per_batch;
+  o.seed = uint64_t(config.train.seed);
+  o.rule = convention(config.data.target_rule);
+  o.empty = word_to<EmptyPhotos>(
+      config.data.empty_photos,
+      {{"drop", EmptyPhotos::drop}, {"keep", EmptyPhotos::keep}, {"as_class", EmptyPhotos::as_class}});
+  o.aspect_grouping = config.data.aspect_grouping;
+  o.repeat.threshold = s.threshold;
+  o.repeat.exponent = s.exponent;
+  o.repeat.frequency = word_to<RepeatFrequency>(
+      s.frequency, {{"image", RepeatFrequency::image}, {"instance", RepeatFrequency::instance}});
+  o.repeat.rounding =
+      word_to<RepeatRounding>(s.rounding, {{"ceil", RepeatRounding::ceil}, {"stochastic", RepeatRounding::stochastic}});
+  o.per_class = s.photos_per_class;
+  o.epoch_batches = s.epoch_batches;
+  o.class_cap = s.class_cap;
+  o.class_power = s.class_power;
+  return o;
+}
 
 OptimizerOptions optimizer_options(const Config& config) {
   const SolverConfig& s = config.solver;

@@ -6,6 +6,7 @@
 #include "apps/config/config.h"
 #include "datasets/image_transform.h"
 #include "datasets/loader.h"
+#include "datasets/samplers/photo_sampler.h"
 #include "detection/mask_paste.h"
 #include "detection/mask_rcnn.h"
 #include "nn/optimizer.h"
@@ -21,7 +22,7 @@ InputConfig train_input(const Config& config);
 InputConfig test_input(const Config& config);  // one scale, no flip
 // Batch size, workers, seed, mask form; root is `images`, the folder of the photos.
 LoaderConfig loader_config(const Config& config, const std::string& images, bool training);
-Convention target_convention(const Config& config);
+PhotoSamplerOptions sampler_options(const Config& config);
 
 OptimizerOptions optimizer_options(const Config& config);
 // The run's length in steps, from max_iters or epochs.

@@ -44,6 +44,7 @@ constexpr PresetRow kRows[] = {
     {"solver.max_iters",                "6",   "0",            "0",            "90000"},
     {"solver.steps",                    "6",   "[]",           "[]",           "[60000, 80000]"},
     {"solver.warmup_iters",             "6",   "500",          "1000",         "1000"},
+    {"train.sampler.rounding",          "3.2", "'ceil'",       "'stochastic'", "'stochastic'"},
     {"test.min_box_size",               "5.5", "0",            "1e-2",         "0"},
     {"test.drop_empty",                 "5.5", "false",        "false",        "true"},
     {"test.rescale_before_nms",         "5.5", "true",         "false",        "false"},

@@ -103,8 +103,8 @@ class Trainer {
 
 void Trainer::describe() {
   log_.line("data", data_.split.set.path + ": " + split_summary(data_.split.set));
-  log_.line("data", text(data_.images, " images to train on, ", data_.batches_in_epoch, " batches of ",
-                         config_.solver.ims_per_batch, " in an epoch"));
+  log_.line("data", text(data_.images, " images to train on, sampler ", config_.train.sampler.type, ", ",
+                         data_.batches_in_epoch, " batches of ", config_.solver.ims_per_batch, " in an epoch"));
   log_.line("data", data_.val
                         ? text("to evaluate on: ", data_.val->set.path, ", ", data_.val->set.images.size(), " images")
                         : "no validation split is configured (data.val_annotations): nothing will be evaluated");

@@ -10,8 +10,8 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
   TrainingData data;
   data.split = open_split(config, SplitName::train);
   data.input = train_input(config);
-  const Convention rule = target_convention(config);
-  std::vector<int32_t> images = trainable_images(data.split.set, rule);
+  const PhotoSamplerOptions sampling = sampler_options(config);
+  std::vector<int32_t> images = trainable_images(data.split.set, sampling.rule);
   TS_CHECK(!images.empty(), data.split.set.path, ": no image has an annotation to train on (",
            split_summary(data.split.set), "). Do the categories match?");
   if (options.overfit > 0) {
@@ -19,14 +19,12 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
              images.size(), " images of ", data.split.set.path, " can be trained on");
     images.resize(static_cast<size_t>(options.overfit));
     data.split.set = subset_of_images(data.split.set, images);
-    images = trainable_images(data.split.set, rule);
   }
-  const auto seed = static_cast<uint64_t>(config.train.seed);
+  const PhotoSampler sampler = make_photo_sampler(config.train.sampler.type, data.split.set, sampling);
   const int64_t batch = config.solver.ims_per_batch;
-  data.images = static_cast<int64_t>(images.size());
-  data.order = config.data.aspect_grouping ? aspect_grouped_order(data.split.set.images, images, batch, seed)
-                                           : random_order(images, batch, seed);
-  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).size()) + batch - 1) / batch;
+  data.images = sampler.drawable;
+  data.order = sampler.order;
+  data.batches_in_epoch = (static_cast<int64_t>(data.order(0).images.size()) + batch - 1) / batch;
   data.loading = loader_config(config, data.split.images, true);
   data.loading.augment = options.overfit == 0;
   if (options.overfit > 0) {

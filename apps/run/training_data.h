@@ -15,7 +15,7 @@ struct TrainingData {
   InputConfig input;
   LoaderConfig loading;
   EpochOrder order;
-  int64_t images = 0;  // that have something to train on
+  int64_t images = 0;  // that the sampler may draw
   int64_t batches_in_epoch = 0;
   std::unique_ptr<Split> val;  // null: none is configured, nothing is evaluated
 };

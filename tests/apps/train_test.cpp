@@ -182,3 +182,30 @@ TEST_CASE("a checkpoint is evaluated and predicts, and its figures are those of 
                     shop.path("pictures")}) == 1);
   REQUIRE(shop.said.find("broken.jpg") != std::string::npos);
 }
+
+TEST_CASE("a sampler's run resumes in mid-epoch to the same bits, and batches without labels train") {
+  Workshop shop;
+  const fs::path annotations = shop.root / "data/annotations/train.json";
+  std::string text = contents(annotations);  // two photos more, that nobody labelled
+  for (const std::string id : {"999998", "999999"}) {
+    text.insert(text.find('{', text.find("\"images\"")),
+                "{\"id\":" + id + R"(,"width":64,"height":64,"coco_url":"http://a/train/000000000001.jpg",)" +
+                    R"("neg_category_ids":[],"not_exhaustive_category_ids":[]},)");
+  }
+  std::ofstream(annotations, std::ios::binary) << text;
+  // 14 photos and copies of the rare ones' one by one: some step has no label at all.
+  std::vector<std::string> settings{"--set", "train.sampler.type=repeat_factor", "--set", "train.sampler.threshold=0.3",
+                                    "--set", "data.empty_photos=keep",           "--set", "solver.ims_per_batch=1"};
+  const auto with = [&settings](std::vector<std::string> more) {
+    more.insert(more.begin(), settings.begin(), settings.end());
+    return more;
+  };
+  REQUIRE(shop.run(shop.train("a", with({"--max-iters", "30"}))) == 0);
+  REQUIRE(shop.said.find("14 images to train on, sampler repeat_factor") != std::string::npos);
+  REQUIRE(shop.run(shop.train("b", with({"--max-iters", "5"}))) == 0);
+  REQUIRE(shop.run(shop.train("b", with({"--max-iters", "30", "--resume"}))) == 0);
+  REQUIRE((contents(shop.checkpoint("a", 30)) == contents(shop.checkpoint("b", 30))));
+  settings = {"--set", "train.sampler.type=bilevel", "--max-iters", "3"};
+  REQUIRE(shop.run(shop.train("c", settings)) == 0);
+  REQUIRE(shop.said.find("12 images to train on, sampler bilevel, 1000 batches of 2") != std::string::npos);
+}

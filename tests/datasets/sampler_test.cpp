@@ -31,15 +31,15 @@ std::vector<int32_t> first_numbers(int32_t count) {
 
 TEST_CASE("a random order shows every photo, differs between epochs and seeds, and can be asked again") {
   const EpochOrder order = random_order(first_numbers(100), 8, 5);
-  const auto epoch_0 = order(0), epoch_7 = order(7);
+  const auto epoch_0 = order(0).images, epoch_7 = order(7).images;
   CHECK(epoch_0.size() == 104);
   CHECK(std::set<int32_t>(epoch_0.begin(), epoch_0.end()).size() == 100);
   CHECK(std::set<int32_t>(epoch_0.begin(), epoch_0.begin() + 100).size() == 100);
   CHECK(epoch_0 != epoch_7);
-  CHECK(order(7) == epoch_7);
-  CHECK(random_order(first_numbers(100), 8, 6)(0) != epoch_0);
-  CHECK(random_order(first_numbers(3), 8, 5)(0).size() == 8);  // fewer photos than a batch
-  CHECK(sequential_order({4, 2})(3) == std::vector<int32_t>{4, 2});
+  CHECK(order(7).images == epoch_7);
+  CHECK(random_order(first_numbers(100), 8, 6)(0).images != epoch_0);
+  CHECK(random_order(first_numbers(3), 8, 5)(0).images.size() == 8);  // fewer photos than a batch
+  CHECK(sequential_order({4, 2})(3).images == std::vector<int32_t>{4, 2});
   CHECK_THROWS_AS(random_order({}, 8, 5), Error);
   CHECK_THROWS_AS(random_order({1}, 0, 5), Error);
 }
@@ -52,7 +52,7 @@ TEST_CASE("aspect groups give batches of one kind, each kind padded by itself") 
   const EpochOrder order = aspect_grouped_order(images, first_numbers(30), 4, 1);
   std::set<size_t> first_landscape;
   for (int64_t epoch = 0; epoch < 20; ++epoch) {
-    const auto shown = order(epoch);
+    const auto shown = order(epoch).images;
     REQUIRE(shown.size() == 16 + 20);  // 13 upright or square, 17 landscape
     std::map<int32_t, int> times;
     for (size_t b = 0; b < shown.size(); b += 4) {
@@ -71,7 +71,7 @@ TEST_CASE("aspect groups give batches of one kind, each kind padded by itself") 
     }
   }
   CHECK(first_landscape.size() > 1);                                 // the kinds are mixed, not one after the other
-  CHECK(aspect_grouped_order(images, {0, 1}, 2, 1)(0).size() == 2);  // one kind may be missing
+  CHECK(aspect_grouped_order(images, {0, 1}, 2, 1)(0).images.size() == 2);  // one kind may be missing
 }
 
 TEST_CASE("photos without targets are left out, as each convention has it") {
