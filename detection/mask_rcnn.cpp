@@ -3,8 +3,6 @@
 #include "autograd/arithmetic.h"
 #include "detection/losses/binary_cross_entropy.h"
 #include "detection/losses/smooth_l1.h"
-#include "detection/losses/softmax_cross_entropy.h"
-#include "detection/losses/softmax_scores.h"
 #include "detection/roi_rows.h"
 #include "detection/selective_predictor.h"
 #include "tensor/profiler.h"
@@ -133,7 +131,8 @@ Variable MaskRcnn::pool(Context& ctx, const Features& features, const Tensor& bo
   return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32}, {boxes, image, level}, options);
 }
 
-void MaskRcnn::box_losses(Context& ctx, const Features& features, const RoiTargets& rois, MaskRcnnLosses& out) {
+void MaskRcnn::box_losses(Context& ctx, const Features& features, const RoiTargets& rois, const StepKey& key,
+                          MaskRcnnLosses& out) {
   const Tensor rows = rows_for_head(ctx, rois.label, options_.classes + 1, rois.label.size(1));
   const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
   const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
@@ -147,7 +146,9 @@ void MaskRcnn::box_losses(Context& ctx, const Features& features, const RoiTarge
       selective_deltas(ctx, x, delta_layer.weight, delta_layer.bias, foreground_labels(ctx, label, options_.classes));
 
   SpanScope span(ctx, "loss/box");
-  const RowLoss classification = softmax_cross_entropy(ctx, logits, label);
+  ClassLoss& loss = box_head_.loss();
+  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
+  const RowLoss classification = loss.loss(ctx, {logits, label, draws});
   out.box_class = classification.loss;
   out.box_counts = classification.counts;
   out.box_delta = box_loss(ctx, offsets, deltas, label, {options_.classes, options_.box_beta}).loss;
@@ -183,7 +184,7 @@ MaskRcnnLosses MaskRcnn::losses(Context& ctx, const ImageBatch& images, const Tr
   out.rpn_box = rpn.box;
   const BoxSet proposals = proposals_of(ctx, features, images, options_.train_proposals);
   const RoiTargets rois = sample_rois(ctx, proposals, truth, key);
-  box_losses(ctx, features, rois, out);
+  box_losses(ctx, features, rois, key, out);
   out.mask = mask_loss(ctx, features, images, truth, rois);
 
   auto weighted = [&](const Variable& loss, double weight) { return weight == 1 ? loss : scale(ctx, loss, weight); };
@@ -206,7 +207,7 @@ Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images) {
   const BoxSet proposals = trimmed(ctx, proposals_of(ctx, features, images, options_.test_proposals));
   const Tensor image = image_by_count(ctx, proposals.count, proposals.capacity());
   const Variable x = box_head_.features(ctx, pool(ctx, features, flat_rows(proposals.boxes), image, options_.box_pool));
-  const Tensor scores = softmax_scores(ctx, box_head_.class_logits(ctx, x).value());
+  const Tensor scores = box_head_.loss().scores(ctx, box_head_.class_logits(ctx, x).value());
   Prediction out;
   out.detections = postprocess(ctx,
                                {.scores = scores,

@@ -62,7 +62,7 @@ class Trainer {
         data_(open_training(config, options)),
         classes_(ClassList::of(data_.split.set)),
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
-        model_(store_, model_options(config, classes_.size())),
+        model_(store_, model_options(config, classes_.size(), class_statistics(data_.split.set))),
         optimizer_((store_.consolidate(), store_), optimizer_options(config)),
         schedule_(learning_rate_schedule(config, data_.batches_in_epoch)),
         steps_(total_iterations(config, data_.batches_in_epoch)) {}
@@ -262,6 +262,7 @@ TrainEnd Trainer::loop() {
 TrainEnd Trainer::run() {
   describe();
   start_or_resume();
+  model_.class_loss().check_ready(ctx_);
   if (options_.dry_run) return TrainEnd::finished;
   open_files();
   catch_signals();
