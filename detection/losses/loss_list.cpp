@@ -1,5 +1,8 @@
 #include "detection/losses/loss_list.h"
 
+#include "detection/losses/focal.h"
+#include "detection/losses/gumbel.h"
+#include "detection/losses/sigmoid_cross_entropy.h"
 #include "detection/losses/softmax_cross_entropy.h"
 
 namespace tailseg {
@@ -7,6 +10,9 @@ namespace tailseg {
 const std::vector<std::shared_ptr<const LossOptions>>& loss_list() {
   static const std::vector<std::shared_ptr<const LossOptions>> list = {
       std::make_shared<SoftmaxOptions>(),
+      std::make_shared<SigmoidOptions>(),
+      std::make_shared<FocalOptions>(),
+      std::make_shared<GumbelOptions>(),
   };
   return list;
 }
