@@ -58,7 +58,13 @@ void ClassLoss::check_logits(const Tensor& logits) const {
            logits.defined() ? logits.shape() : Shape{0}, "; expected [R, ", width_, "] for ", classes_, " classes");
 }
 
+void ClassLoss::check_ready(Context& ctx) const {
+  TS_CHECK(problem_.empty(), name_, " cannot train: ", problem_);
+  check_state(ctx);
+}
+
 RowLoss ClassLoss::loss(Context& ctx, const LossInput& input) {
+  TS_CHECK(problem_.empty(), name_, " cannot train: ", problem_);
   TS_CHECK(input.logits.defined(), name_, ": no logits");
   const int64_t rows = input.logits.size(0);
   check_logits(input.logits.value());
@@ -116,6 +122,14 @@ LossOptions& LossSettings::options(const std::string& name) const {
     names += (names.empty() ? "" : ", ") + options->name();
   }
   fail("unknown classification loss '", name, "', expected one of ", names);
+}
+
+std::string problem_with(const std::vector<int64_t>& counts, const char* what) {
+  if (counts.empty()) return text("the training set's ", what, " of each class are not known");
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] == 0) return text("class ", c, " has no ", what, " in the training set");
+  }
+  return "";
 }
 
 void check_statistics(const std::string& loss, const ClassStatistics& statistics, int64_t classes) {

@@ -70,7 +70,7 @@ class ClassLoss {
 
   // Throws Error when training cannot begin: statistics that are missing or contradict the options, a state that should
   // have come from a checkpoint and did not. Reads the device; called once, before the first step.
-  virtual void check_ready(Context&) const {}
+  void check_ready(Context& ctx) const;
 
   // Value and gradient in one pass; the state moves on by one step. Throws Error for input that does not fit.
   RowLoss loss(Context& ctx, const LossInput& input);
@@ -79,13 +79,16 @@ class ClassLoss {
   Tensor scores(Context& ctx, const Tensor& logits) const;
 
  protected:
+  // Why this loss cannot train; it can score. loss() throws it.
+  void cannot_train(const std::string& why) { problem_ = why; }
+  virtual void check_state(Context&) const {}
   virtual RowLoss compute(Context& ctx, const LossInput& input) = 0;
   virtual Tensor activate(Context& ctx, const Tensor& logits) const = 0;
 
  private:
   void check_logits(const Tensor& logits) const;
 
-  std::string name_;
+  std::string name_, problem_;
   int64_t classes_, width_;
   std::optional<LastLayerInit> init_;
   uint32_t purpose_;
@@ -143,6 +146,8 @@ class LossSettings {
   std::vector<std::unique_ptr<LossOptions>> all_;
 };
 
+// Why these counts of every class cannot be divided by: not known, or a class that never occurs. Empty when they can.
+std::string problem_with(const std::vector<int64_t>& counts, const char* what);
 // Throws Error for statistics of another number of classes, or negative ones.
 void check_statistics(const std::string& loss, const ClassStatistics& statistics, int64_t classes);
 

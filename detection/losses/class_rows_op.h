@@ -19,12 +19,18 @@ ClassRows<Scalar> class_rows(const LossInput& input, const RowLossParts& parts, 
           classes};
 }
 
+struct RowTotal {
+  double ceiling = 0;   // see RowLossParts
+  Tensor weights = {};  // likewise; written by the body
+};
+
 // Runs the body that make(rows) returns over every row, then sums and records.
 template <class Make>
 RowLoss run_class_rows(Context& ctx, const char* name, const LossInput& input, int64_t classes, const Make& make,
-                       double ceiling = 0) {
+                       const RowTotal& total = {}) {
   RowLossParts parts = row_loss_parts(ctx, input.logits.value());
-  parts.ceiling = ceiling;
+  parts.ceiling = total.ceiling;
+  parts.weights = total.weights;
   dispatch_floating(input.logits.value().dtype(), name, [&]<class Scalar>(Scalar) {
     for_each_item(ctx, input.logits.size(0), make(class_rows<Scalar>(input, parts, classes)));
   });

@@ -18,7 +18,7 @@ class GumbelLoss : public ClassLoss {
     const auto make = []<class Scalar, class Link>(const ClassRows<Scalar>& rows, const Link& link) {
       return BinaryClassRow<Scalar, Link>{rows, link};
     };
-    return run_binary_rows(ctx, "gumbel", input, classes(), activation_, make, ceiling_);
+    return run_binary_rows(ctx, "gumbel", input, classes(), activation_, make, {.ceiling = ceiling_});
   }
   Tensor activate(Context& ctx, const Tensor& logits) const override {
     return activation_scores(ctx, logits, classes(), true);

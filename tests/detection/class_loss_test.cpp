@@ -125,7 +125,8 @@ TEST_CASE("losses: value, gradient, state and scores are finite for every input,
         const Tensor scores = made.loss->scores(ctx, some_logits(ctx, dtype, c, made.loss->width()));
         REQUIRE(scores.shape() == Shape{c.rows, c.classes});
         REQUIRE(scores.dtype() == (dtype == DType::float64 ? DType::float64 : DType::float32));
-        for (const double s : to_doubles(ctx, scores)) REQUIRE((s >= 0 && s <= 1));
+        const std::vector<double> all = to_doubles(ctx, scores);
+        REQUIRE(std::all_of(all.begin(), all.end(), [](double s) { return s >= 0 && s <= 1; }));
       });
     }
   });
