@@ -58,17 +58,18 @@ struct GumbelLink {
 
 // One row of a loss with one probability a column: lanes walk the columns (contiguous).
 //   value = sum_j weight(j, y_j) link(z_j, y_j),   y_j = [j = label];  the gradient likewise.
-// A background row has no positive column when there are only C of them. Hit: the label's logit is on top, or, without
-// a background column, every probability of a background row is at most a half.
+// A background row has no positive column when there are only C of them. Columns from `used` on have no part in the
+// loss. Hit: the label's logit is on top, or, without a background column, every probability of a background row is at
+// most a half.
 template <class Group, class Scalar, class Link, class Weight>
 TS_HD inline void binary_row(Group group, const ClassRows<Scalar>& rows, int64_t row, const Link& link,
-                             const Weight& weight) {
+                             const Weight& weight, int64_t used) {
   using Real = ComputeType<Scalar>;
   const int64_t label = rows.labels[row];
   if (label < 0) return rows.clear(group, row);
   const Scalar* z = rows.z(row);
   Scalar* g = rows.g(row);
-  const Real value = sum_over<Real>(group, rows.columns, [&](int64_t j) {
+  const Real value = sum_over<Real>(group, used, [&](int64_t j) {
     const bool positive = j == label;
     const ValueAndSlope<Real> at = link(Real(z[j]), positive);
     const Real w = weight(j, positive);
@@ -76,9 +77,16 @@ TS_HD inline void binary_row(Group group, const ClassRows<Scalar>& rows, int64_t
     return w * at.value;
   });
   const Real lowest = -std::numeric_limits<Real>::infinity();
-  const Real top = max_over<Real>(group, rows.columns, lowest, [&](int64_t j) { return Real(z[j]); });
+  for (int64_t j = used + group.rank(); j < rows.columns; j += group.size()) g[j] = Scalar(Real(0));
+  const Real top = max_over<Real>(group, used, lowest, [&](int64_t j) { return Real(z[j]); });
   if (group.rank() != 0) return;
-  rows.finish(row, value, label < rows.columns ? Real(z[label]) >= top : top <= Real(Link::even));
+  rows.finish(row, value, label < used ? Real(z[label]) >= top : top <= Real(Link::even));
+}
+
+template <class Group, class Scalar, class Link, class Weight>
+TS_HD inline void binary_row(Group group, const ClassRows<Scalar>& rows, int64_t row, const Link& link,
+                             const Weight& weight) {
+  binary_row(group, rows, row, link, weight, rows.columns);
 }
 
 // [R, columns] logits -> [R, C] probabilities of the first C columns. One item = one row; lanes walk the classes.

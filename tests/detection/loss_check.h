@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "detection/losses/class_loss.h"
+#include "detection/losses/class_rows.h"
 #include "tests/crew.h"
 #include "tests/gradient_check.h"
 #include "tests/run_both.h"
@@ -212,6 +213,32 @@ inline Result one_row(const LossOptions& options, int64_t classes, const std::ve
   if (prepare) prepare(ctx, made.store);
   return run(ctx, *made.loss, Tensor::from(ctx, {1, int64_t(z.size())}, z), Tensor::from(ctx, {1}, std::vector{label}),
              made.loss->draws(ctx, 1, {}));
+}
+
+// make(rows) is a body over ClassRows<double>: one lane and a crew must agree on gradient, value and hit.
+template <class Make>
+void check_on_crew(int64_t columns, int64_t classes, const Make& make) {
+  const Case c{"mixed", classes, 9, 4};
+  const std::vector<double> z = logits_of(c, columns);
+  const std::vector<int32_t> labels = labels_of(c);
+  struct Out {
+    std::vector<double> gradient, values;
+    std::vector<int32_t> hits;
+  } out[2];
+  for (Out& o : out) {
+    o.gradient.assign(z.size(), NAN);
+    o.values.assign(9, NAN);
+    o.hits.assign(9, -7);
+    const auto body = make(ClassRows<double>{z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(),
+                                             columns, classes});
+    if (&o == out)
+      run_solo(9, body);
+    else
+      crew::run(5, 9, body);
+  }
+  REQUIRE(out[0].hits == out[1].hits);
+  for (size_t i = 0; i < 9; ++i) REQUIRE(out[1].values[i] == Approx(out[0].values[i]).margin(1e-14));
+  for (size_t i = 0; i < z.size(); ++i) REQUIRE(out[1].gradient[i] == Approx(out[0].gradient[i]).margin(1e-14));
 }
 
 }  // namespace tailseg::loss_check
