@@ -1,11 +1,13 @@
 #include "detection/losses/loss_list.h"
 
+#include "detection/losses/bags.h"
 #include "detection/losses/drop_loss.h"
 #include "detection/losses/eql.h"
 #include "detection/losses/eql_v2.h"
 #include "detection/losses/federated.h"
 #include "detection/losses/focal.h"
 #include "detection/losses/gumbel.h"
+#include "detection/losses/margin.h"
 #include "detection/losses/reweighted.h"
 #include "detection/losses/seesaw.h"
 #include "detection/losses/sigmoid_cross_entropy.h"
