@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kPooledLevels = 4;  // P2..P5; P6 is never pooled
 constexpr size_t kCachedAnchors = 64;
+constexpr int64_t kObjectsAnImage = 1 << 16;  // at most; numbers the objects of a batch
 
 int64_t anchors_per_cell(const AnchorOptions& options) {
   return static_cast<int64_t>(options.sizes.at(0).size() * options.ratios.size());
@@ -148,7 +149,11 @@ void MaskRcnn::box_losses(Context& ctx, const Features& features, const RoiTarge
   SpanScope span(ctx, "loss/box");
   ClassLoss& loss = box_head_.loss();
   const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
-  const RowLoss classification = loss.loss(ctx, {logits, label, draws});
+  Tensor objects;
+  if (loss.wants_objects()) {
+    objects = object_of_row(ctx, image, gather_rows(ctx, flat_rows(rois.truth), rows), kObjectsAnImage);
+  }
+  const RowLoss classification = loss.loss(ctx, {logits, label, draws, {}, objects});
   out.box_class = classification.loss;
   out.box_counts = classification.counts;
   out.box_delta = box_loss(ctx, offsets, deltas, label, {options_.classes, options_.box_beta}).loss;

@@ -73,6 +73,7 @@ RowLoss ClassLoss::loss(Context& ctx, const LossInput& input) {
            ", expected int32");
   if (draws_per_row() > 0) check_shape(name_.c_str(), input.draws, {rows, draws_per_row()});
   if (draws_once() > 0) check_shape(name_.c_str(), input.draws, {draws_once()});
+  if (input.objects.defined()) check_shape(name_.c_str(), input.objects, {rows});
   return compute(ctx, input);
 }
 

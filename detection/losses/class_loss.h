@@ -36,10 +36,11 @@ struct LastLayerInit {
 };
 
 struct LossInput {
-  Variable logits;    // [R, width()] float32, bfloat16 or float64
-  Tensor labels;      // [R] int32: class 0..C-1, background C, -1 for a row that is not in use and weighs nothing
-  Tensor draws;       // see ClassLoss::draws; undefined for a loss that draws nothing
-  Tensor normaliser;  // [1] divides the sum in place of the loss's own normaliser
+  Variable logits;      // [R, width()] float32, bfloat16 or float64
+  Tensor labels;        // [R] int32: class 0..C-1, background C, -1 for a row that is not in use and weighs nothing
+  Tensor draws;         // see ClassLoss::draws; undefined for a loss that draws nothing
+  Tensor normaliser;    // [1] divides the sum in place of the loss's own normaliser
+  Tensor objects = {};  // [R] int32: rows of one object share a number; undefined: every row its own (wants_objects)
 };
 
 // Which draws: a pure function of these and of the loss's name in the model.
@@ -67,6 +68,9 @@ class ClassLoss {
   virtual int64_t draws_per_row() const { return 0; }
   virtual int64_t draws_once() const { return 0; }
   Tensor draws(Context& ctx, int64_t rows, const LossStep& step) const;
+
+  // Whether loss() reads LossInput::objects.
+  virtual bool wants_objects() const { return false; }
 
   // Throws Error when training cannot begin: statistics that are missing or contradict the options, a state that should
   // have come from a checkpoint and did not. Reads the device; called once, before the first step.

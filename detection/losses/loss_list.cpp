@@ -4,6 +4,7 @@
 #include "detection/losses/drop_loss.h"
 #include "detection/losses/eql.h"
 #include "detection/losses/eql_v2.h"
+#include "detection/losses/equilibrium.h"
 #include "detection/losses/federated.h"
 #include "detection/losses/focal.h"
 #include "detection/losses/gumbel.h"
