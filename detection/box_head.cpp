@@ -9,6 +9,11 @@ BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& opt
     : options_(options),
       loss_(options.loss.chosen().make(scope.sub("box_predictor.loss"), options.classes, options.statistics)) {
   const int64_t flat = options.pooled * options.pooled * channels, width = options.width;
+  if (std::optional<FeatureMemoryOptions> wanted = loss_->memory()) {
+    wanted->classes = options.classes;
+    wanted->elements = flat;
+    memory_ = std::make_shared<FeatureMemory>(scope.sub("box_predictor.memory"), *wanted);
+  }
   const int64_t delta_rows = options.class_agnostic ? 4 : 4 * options.classes;
   // METHODS 5.4: mmdet's own initialisers, or PyTorch's default for a Linear, weights and biases alike.
   auto layer = [&](const char* name, int64_t in, int64_t out, const Initializer& init, int64_t flattened = 0) {

@@ -120,8 +120,15 @@ class MaskRcnn {
   RpnLoss rpn_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
                      const StepKey& key);
   RoiTargets sample_rois(Context& ctx, const BoxSet& proposals, const TruthBatch& truth, const StepKey& key);
-  void box_losses(Context& ctx, const Features& features, const RoiTargets& rois, const StepKey& key,
-                  MaskRcnnLosses& out);
+  struct BoxRows {  // what the box head learns from, row by row
+    Variable pooled;
+    Tensor label, deltas, objects;
+  };
+  void box_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                  const RoiTargets& rois, const StepKey& key, MaskRcnnLosses& out);
+  void add_remembered(Context& ctx, BoxRows& rows, const StepKey& key) const;
+  void remember(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                const StepKey& key);
   Variable mask_loss(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
                      const RoiTargets& rois);
   Variable pool(Context& ctx, const Features& features, const Tensor& boxes, const Tensor& image,

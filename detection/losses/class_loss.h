@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "detection/losses/feature_memory.h"
 #include "detection/losses/row_loss.h"
 #include "nn/parameter.h"
 
@@ -71,6 +72,11 @@ class ClassLoss {
 
   // Whether loss() reads LossInput::objects.
   virtual bool wants_objects() const { return false; }
+
+  // A loss that wants features of past steps beside those of the batch (feature_memory.h): what the head shall keep,
+  // without classes and elements, and the running score of each class [C + 1] by which to draw them.
+  virtual std::optional<FeatureMemoryOptions> memory() const { return std::nullopt; }
+  virtual Tensor running_scores() const { return {}; }
 
   // Throws Error when training cannot begin: statistics that are missing or contradict the options, a state that should
   // have come from a checkpoint and did not. Reads the device; called once, before the first step.

@@ -11,10 +11,19 @@ class EquilibriumLoss : public ClassLoss {
  public:
   EquilibriumLoss(const Scope& scope, const EquilibriumOptions& options, int64_t classes)
       : ClassLoss(scope, options, classes, classes + 1),
-        momentum_(options.momentum),
+        options_(options),
         score_(scope.store().add_buffer(scope.full("score"), {classes + 1}, 0.01)) {}
 
   bool wants_objects() const override { return true; }
+  Tensor running_scores() const override { return score_; }
+  std::optional<FeatureMemoryOptions> memory() const override {
+    if (options_.memory_depth == 0) return std::nullopt;
+    FeatureMemoryOptions wanted;
+    wanted.depth = options_.memory_depth;
+    wanted.classes_a_step = options_.memory_classes;
+    wanted.features_a_class = options_.memory_features;
+    return wanted;
+  }
 
  protected:
   RowLoss compute(Context& ctx, const LossInput& input) override {
@@ -27,10 +36,11 @@ class EquilibriumLoss : public ClassLoss {
       for_each_item(
           ctx, rows,
           LabelScores<Scalar>{z.data<Scalar>(), input.labels.data<int32_t>(), scores.data<Real>(), classes()});
-      for_each_item(ctx, classes() + 1,
-                    RunningScores<Real>{
-                        input.labels.data<int32_t>(), input.objects.defined() ? input.objects.data<int32_t>() : nullptr,
-                        scores.data<Real>(), score_.data<Real>(), logs.data<Real>(), rows, classes(), Real(momentum_)});
+      for_each_item(
+          ctx, classes() + 1,
+          RunningScores<Real>{input.labels.data<int32_t>(),
+                              input.objects.defined() ? input.objects.data<int32_t>() : nullptr, scores.data<Real>(),
+                              score_.data<Real>(), logs.data<Real>(), rows, classes(), Real(options_.momentum)});
     });
     return run_class_rows(ctx, "equilibrium", input, classes(), [&]<class Scalar>(const ClassRows<Scalar>& all) {
       return EquilibriumRow<Scalar>{all, logs.data<ComputeType<Scalar>>()};
@@ -39,14 +49,17 @@ class EquilibriumLoss : public ClassLoss {
   Tensor activate(Context& ctx, const Tensor& logits) const override { return softmax_scores(ctx, logits); }
 
  private:
-  double momentum_;
+  EquilibriumOptions options_;
   Tensor score_;  // [C + 1] float32 (float64 in checks)
 };
 
 }  // namespace
 
 std::vector<LossKnob> EquilibriumOptions::own_knobs() {
-  return {{"momentum", &momentum, "share of a class's running score that one observation leaves", 0, 1}};
+  return {{"momentum", &momentum, "share of a class's running score that one observation leaves", 0, 1},
+          {"memory_depth", &memory_depth, "features kept of each class; 0: no memory", 0, 100000},
+          {"memory_classes", &memory_classes, "classes drawn from the memory in a step", 1, 1000},
+          {"memory_features", &memory_features, "features of each class drawn", 1, 1000}};
 }
 
 std::shared_ptr<ClassLoss> EquilibriumOptions::make(const Scope& scope, int64_t classes,

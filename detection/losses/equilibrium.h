@@ -13,9 +13,12 @@ namespace tailseg {
 // before the loss, which uses the new s as a constant (METHODS 11.2). The background's stays at 0.01.
 // Computed as cross-entropy on z + log s, which the released code's float32 form is not: it overflows when the label's
 // logit is 100 below the largest. Scores: the plain softmax. State: score [C + 1], from 0.01.
-// Rows from a memory of features are rows like others; all rows of a class from there are one object.
+// In the box head each step adds rows from a memory of features (feature_memory.h), to this loss and to that of the
+// boxes; those of one class are one object. The rows are drawn with the scores before the step, and features of the
+// step itself are kept after it (the paper does not say which comes first). memory_depth = 0 does without.
 struct EquilibriumOptions : LossOptionsOf<EquilibriumOptions> {
   double momentum = 0.9;  // a
+  int64_t memory_depth = 80, memory_classes = 8, memory_features = 4;
 
   std::string name() const override { return "equilibrium"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,

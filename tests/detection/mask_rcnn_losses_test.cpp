@@ -74,6 +74,10 @@ TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the sa
           REQUIRE(std::isfinite(size));
           REQUIRE(size > 0);
         }
+        if (loss->name() == "equilibrium") {  // sixteen features of each object, twice
+          const ParameterEntry* filled = store.find("roi_heads.box_predictor.memory.filled");
+          REQUIRE(to_doubles(*ctx, filled->variable.value()) == std::vector<double>{32, 0, 0, 32, 0, 32});
+        }
         const Prediction found = model.predict(*ctx, two_images(*ctx));
         for (const double s : to_doubles(*ctx, found.detections.photo.scores)) REQUIRE((s >= 0 && s <= 1));
       }
