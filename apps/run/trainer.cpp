@@ -122,7 +122,7 @@ void Trainer::start_or_resume() {
   if (options_.resume) {
     TS_CHECK(newest, "--resume: ", checkpoint_folder(), " holds no checkpoint");
     if (!newest->message.empty()) log_.line("train", newest->message);
-    state_ = load_training(newest->path, classes_, store_, optimizer_);
+    state_ = load_training(newest->path, config_, classes_, store_, optimizer_);
     saved_iteration_ = state_.iteration;
     log_.line("train", text("resumed from ", newest->path, " at step ", state_.iteration));
     return;

@@ -18,8 +18,20 @@ namespace tailseg {
 
 const std::vector<std::shared_ptr<const LossOptions>>& loss_list() {
   static const std::vector<std::shared_ptr<const LossOptions>> list = {
-      std::make_shared<SoftmaxOptions>(),    std::make_shared<SigmoidOptions>(), std::make_shared<FocalOptions>(),
-      std::make_shared<ReweightedOptions>(), std::make_shared<SeesawOptions>(),  std::make_shared<GumbelOptions>(),
+      std::make_shared<SoftmaxOptions>(),      // METHODS 1.1
+      std::make_shared<SigmoidOptions>(),      // METHODS 1.2
+      std::make_shared<FocalOptions>(),        // METHODS 1.3
+      std::make_shared<ReweightedOptions>(),   // METHODS 1.4
+      std::make_shared<MarginOptions>(),       // METHODS 1.5
+      std::make_shared<EqlOptions>(),          // METHODS 1.6
+      std::make_shared<EqlV2Options>(),        // METHODS 1.7
+      std::make_shared<BagsOptions>(),         // METHODS 1.8
+      std::make_shared<DropLossOptions>(),     // METHODS 1.9
+      std::make_shared<SeesawOptions>(),       // METHODS 1.10
+      std::make_shared<FederatedOptions>(),    // METHODS 1.11
+      std::make_shared<GumbelOptions>(),       // METHODS 1.12
+      std::make_shared<GolOptions>(),          // METHODS 1.13
+      std::make_shared<EquilibriumOptions>(),  // METHODS 1.14
   };
   return list;
 }

@@ -2,6 +2,7 @@
 // every word and switch of its options and the limits of its numbers.
 #include "detection/losses/class_loss.h"
 
+#include <fstream>
 #include <set>
 
 #include "detection/box_head.h"
@@ -103,6 +104,16 @@ TEST_CASE("losses: names and options are told apart, limited and explained") {
   REQUIRE(copy.chosen().init == "constant");
   settings = copy;
   REQUIRE(settings.chosen().init == "constant");
+}
+
+TEST_CASE("losses: the table of detection/losses/README.md is the list") {
+  std::ifstream file(TAILSEG_SOURCE_DIR "/detection/losses/README.md");
+  std::vector<std::string> documented, listed;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| `")) documented.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  for (const auto& options : loss_list()) listed.push_back(options->name());
+  REQUIRE(documented == listed);
 }
 
 TEST_CASE("losses: value, gradient, state and scores are finite for every input, on every device, in every dtype") {
