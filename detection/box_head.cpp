@@ -5,8 +5,15 @@
 
 namespace tailseg {
 
-BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& options) : options_(options) {
+BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& options)
+    : options_(options),
+      loss_(options.loss.chosen().make(scope.sub("box_predictor.loss"), options.classes, options.statistics)) {
   const int64_t flat = options.pooled * options.pooled * channels, width = options.width;
+  if (std::optional<FeatureMemoryOptions> wanted = loss_->memory()) {
+    wanted->classes = options.classes;
+    wanted->elements = flat;
+    memory_ = std::make_shared<FeatureMemory>(scope.sub("box_predictor.memory"), *wanted);
+  }
   const int64_t delta_rows = options.class_agnostic ? 4 : 4 * options.classes;
   // METHODS 5.4: mmdet's own initialisers, or PyTorch's default for a Linear, weights and biases alike.
   auto layer = [&](const char* name, int64_t in, int64_t out, const Initializer& init, int64_t flattened = 0) {
@@ -16,7 +23,9 @@ BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& opt
   };
   fc6_ = layer("box_head.fc6", flat, width, Initializer::xavier_uniform({width, flat}), channels);
   fc7_ = layer("box_head.fc7", width, width, Initializer::xavier_uniform({width, width}));
-  cls_score_ = layer("box_predictor.cls_score", width, options.classes + 1, Initializer::normal(0.01));
+  cls_score_ = loss_->init() ? Linear(scope.sub("box_predictor.cls_score"), width, loss_->width(),
+                                      loss_->init()->weight, loss_->init()->bias)
+                             : layer("box_predictor.cls_score", width, loss_->width(), Initializer::normal(0.01));
   bbox_pred_ = layer("box_predictor.bbox_pred", width, delta_rows, Initializer::normal(0.001));
 }
 

@@ -1,8 +1,11 @@
-// The box head: two fully connected layers over the pooled 7x7 features, then class logits and box deltas.
-// Names: box_head.fc6, box_head.fc7, box_predictor.cls_score, box_predictor.bbox_pred. Rows of cls_score: the C
-// classes, background last; bbox_pred has 4 rows a class (no background), or 4 in all when class-agnostic.
+// The box head: two fully connected layers over the pooled 7x7 features, then class logits and box deltas; and the
+// classification loss, which says how many logits there are, how their layer begins, and what scores they make.
+// Names: box_head.fc6, box_head.fc7, box_predictor.cls_score, box_predictor.bbox_pred, and box_predictor.loss and
+// .memory for the loss's state. Rows of cls_score: the C classes first, then what the loss adds (background last with
+// softmax); bbox_pred has 4 rows a class (no background), or 4 in all when class-agnostic.
 #pragma once
 
+#include "detection/losses/class_loss.h"
 #include "nn/layers.h"
 
 namespace tailseg {
@@ -13,6 +16,8 @@ struct BoxHeadOptions {
   int64_t width = 1024;  // of both layers
   bool class_agnostic = false;
   bool pytorch_init = false;  // METHODS 5.4: all four layers as PyTorch's Linear default (torchvision)
+  LossSettings loss;
+  ClassStatistics statistics;  // of the training set, for losses that ask; empty: they can score but not train
 };
 
 class BoxHead {
@@ -21,13 +26,17 @@ class BoxHead {
 
   // pooled [R, 7, 7, C] -> features [R, width].
   Variable features(Context& ctx, const Variable& pooled) const;
-  Variable class_logits(Context& ctx, const Variable& features) const;  // [R, classes + 1]
+  Variable class_logits(Context& ctx, const Variable& features) const;  // [R, loss().width()]
   Variable all_deltas(Context& ctx, const Variable& features) const;    // [R, 4 * classes], or [R, 4] class-agnostic
   const Linear& delta_layer() const { return bbox_pred_; }
+  ClassLoss& loss() const { return *loss_; }
+  const FeatureMemory* memory() const { return memory_.get(); }  // of pooled features, for a loss that wants one
   const BoxHeadOptions& options() const { return options_; }
 
  private:
   BoxHeadOptions options_;
+  std::shared_ptr<ClassLoss> loss_;
+  std::shared_ptr<FeatureMemory> memory_;
   Linear fc6_, fc7_, cls_score_, bbox_pred_;
 };
 

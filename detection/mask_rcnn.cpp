@@ -3,8 +3,7 @@
 #include "autograd/arithmetic.h"
 #include "detection/losses/binary_cross_entropy.h"
 #include "detection/losses/smooth_l1.h"
-#include "detection/losses/softmax_cross_entropy.h"
-#include "detection/losses/softmax_scores.h"
+#include "detection/losses/uniform_draws.h"
 #include "detection/roi_rows.h"
 #include "detection/selective_predictor.h"
 #include "tensor/profiler.h"
@@ -14,6 +13,7 @@ namespace {
 
 constexpr size_t kPooledLevels = 4;  // P2..P5; P6 is never pooled
 constexpr size_t kCachedAnchors = 64;
+constexpr int64_t kObjectsAnImage = 1 << 16, kMostImages = 1 << 14;  // at most; they number the objects of a batch
 
 int64_t anchors_per_cell(const AnchorOptions& options) {
   return static_cast<int64_t>(options.sizes.at(0).size() * options.ratios.size());
@@ -46,6 +46,14 @@ Tensor flat_rows(const Tensor& x) {  // [N, S, ...] -> [N * S, ...]
   shape[1] *= shape[0];
   shape.erase(shape.begin());
   return x.reshape(Shape(shape));
+}
+
+Tensor joined_rows(Context& ctx, const Tensor& a, const Tensor& b) {
+  const int64_t rows = a.size(0), all = rows + b.size(0);
+  const Tensor out = Tensor::empty(ctx, a.shape().with(0, all), a.dtype());
+  out.slice(0, rows).copy_from(ctx, a);
+  out.slice(rows, all).copy_from(ctx, b);
+  return out;
 }
 
 }  // namespace
@@ -133,24 +141,61 @@ Variable MaskRcnn::pool(Context& ctx, const Features& features, const Tensor& bo
   return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32}, {boxes, image, level}, options);
 }
 
-void MaskRcnn::box_losses(Context& ctx, const Features& features, const RoiTargets& rois, MaskRcnnLosses& out) {
+// Rows of past steps behind those of this one (METHODS 1.14).
+void MaskRcnn::add_remembered(Context& ctx, BoxRows& rows, const StepKey& key) const {
+  const FeatureMemory& memory = *box_head_.memory();
+  const Tensor draws =
+      uniform_draws(ctx, {1, memory.draws()}, {{key.seed, random_purpose("feature memory")}, key.step, {}, {}});
+  const MemoryRows past = memory.draw(ctx, box_head_.loss().running_scores(), draws.reshape({memory.draws()}));
+  const int64_t count = past.labels.size(0);
+  const Variable features(past.features.reshape(rows.pooled.shape().with(0, count)));
+  rows.pooled = concat_rows(ctx, {rows.pooled, features});
+  rows.label = joined_rows(ctx, rows.label, past.labels);
+  rows.deltas = joined_rows(ctx, rows.deltas, past.deltas);
+  const Tensor behind =
+      Tensor::full(ctx, {count}, kMostImages, DType::int32);  // one object a class, none of the batch's
+  rows.objects = joined_rows(ctx, rows.objects, object_of_row(ctx, behind, past.labels, kObjectsAnImage));
+}
+
+void MaskRcnn::remember(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                        const StepKey& key) {
+  const NoGrad no_grad(ctx);
+  const Tensor draws = uniform_draws(ctx, {truth.boxes.images(), 4 * kJitters},
+                                     {{key.seed, random_purpose("feature memory boxes")}, key.step, {}, {}});
+  const JitteredBoxes around = jittered_boxes(ctx, truth.boxes, images.sizes, draws);
+  const Variable pooled = pool(ctx, features, around.boxes, around.image, options_.box_pool);
+  box_head_.memory()->push(ctx, pooled.value(), around.labels,
+                           encode_boxes(ctx, around.boxes, around.objects, options_.roi_coder));
+}
+
+void MaskRcnn::box_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                          const RoiTargets& rois, const StepKey& key, MaskRcnnLosses& out) {
   const Tensor rows = rows_for_head(ctx, rois.label, options_.classes + 1, rois.label.size(1));
   const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
   const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
-  const Tensor label = gather_rows(ctx, flat_rows(rois.label), rows);
-  const Tensor deltas = gather_rows(ctx, flat_rows(rois.deltas), rows);
+  ClassLoss& loss = box_head_.loss();
+  BoxRows all{pool(ctx, features, boxes, image, options_.box_pool),
+              gather_rows(ctx, flat_rows(rois.label), rows),
+              gather_rows(ctx, flat_rows(rois.deltas), rows),
+              {}};
+  if (loss.wants_objects()) {
+    all.objects = object_of_row(ctx, image, gather_rows(ctx, flat_rows(rois.truth), rows), kObjectsAnImage);
+  }
+  if (box_head_.memory()) add_remembered(ctx, all, key);
 
-  const Variable x = box_head_.features(ctx, pool(ctx, features, boxes, image, options_.box_pool));
+  const Variable x = box_head_.features(ctx, all.pooled);
   const Variable logits = box_head_.class_logits(ctx, x);
   const Linear& delta_layer = box_head_.delta_layer();
-  const Variable offsets =
-      selective_deltas(ctx, x, delta_layer.weight, delta_layer.bias, foreground_labels(ctx, label, options_.classes));
+  const Variable offsets = selective_deltas(ctx, x, delta_layer.weight, delta_layer.bias,
+                                            foreground_labels(ctx, all.label, options_.classes));
 
   SpanScope span(ctx, "loss/box");
-  const RowLoss classification = softmax_cross_entropy(ctx, logits, label);
+  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
+  const RowLoss classification = loss.loss(ctx, {logits, all.label, draws, {}, all.objects});
   out.box_class = classification.loss;
   out.box_counts = classification.counts;
-  out.box_delta = box_loss(ctx, offsets, deltas, label, {options_.classes, options_.box_beta}).loss;
+  out.box_delta = box_loss(ctx, offsets, all.deltas, all.label, {options_.classes, options_.box_beta}).loss;
+  if (box_head_.memory()) remember(ctx, features, images, truth, key);
 }
 
 Variable MaskRcnn::mask_loss(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
@@ -183,7 +228,7 @@ MaskRcnnLosses MaskRcnn::losses(Context& ctx, const ImageBatch& images, const Tr
   out.rpn_box = rpn.box;
   const BoxSet proposals = proposals_of(ctx, features, images, options_.train_proposals);
   const RoiTargets rois = sample_rois(ctx, proposals, truth, key);
-  box_losses(ctx, features, rois, out);
+  box_losses(ctx, features, images, truth, rois, key, out);
   out.mask = mask_loss(ctx, features, images, truth, rois);
 
   auto weighted = [&](const Variable& loss, double weight) { return weight == 1 ? loss : scale(ctx, loss, weight); };
@@ -206,7 +251,7 @@ Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images) {
   const BoxSet proposals = trimmed(ctx, proposals_of(ctx, features, images, options_.test_proposals));
   const Tensor image = image_by_count(ctx, proposals.count, proposals.capacity());
   const Variable x = box_head_.features(ctx, pool(ctx, features, flat_rows(proposals.boxes), image, options_.box_pool));
-  const Tensor scores = softmax_scores(ctx, box_head_.class_logits(ctx, x).value());
+  const Tensor scores = box_head_.loss().scores(ctx, box_head_.class_logits(ctx, x).value());
   Prediction out;
   out.detections = postprocess(ctx,
                                {.scores = scores,

@@ -102,6 +102,7 @@ class MaskRcnn {
   MaskRcnn(ParameterStore& store, const MaskRcnnOptions& options);
 
   const MaskRcnnOptions& options() const { return options_; }
+  ClassLoss& class_loss() const { return box_head_.loss(); }
   MaskRcnnLosses losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
   Prediction predict(Context& ctx, const ImageBatch& images);
   // Proposals alone, at test settings (proposal recall).
@@ -119,7 +120,15 @@ class MaskRcnn {
   RpnLoss rpn_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
                      const StepKey& key);
   RoiTargets sample_rois(Context& ctx, const BoxSet& proposals, const TruthBatch& truth, const StepKey& key);
-  void box_losses(Context& ctx, const Features& features, const RoiTargets& rois, MaskRcnnLosses& out);
+  struct BoxRows {  // what the box head learns from, row by row
+    Variable pooled;
+    Tensor label, deltas, objects;
+  };
+  void box_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                  const RoiTargets& rois, const StepKey& key, MaskRcnnLosses& out);
+  void add_remembered(Context& ctx, BoxRows& rows, const StepKey& key) const;
+  void remember(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
+                const StepKey& key);
   Variable mask_loss(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
                      const RoiTargets& rois);
   Variable pool(Context& ctx, const Features& features, const Tensor& boxes, const Tensor& image,

@@ -55,6 +55,15 @@ Tensor foreground_labels(Context& ctx, const Tensor& label, int64_t classes) {
   return out;
 }
 
+Tensor object_of_row(Context& ctx, const Tensor& image, const Tensor& matched, int64_t per_image) {
+  check_shape("object_of_row: matched", matched, {image.size(0)});
+  const Tensor out = Tensor::empty(ctx, image.shape(), DType::int32);
+  for_each_item(ctx, image.elements(),
+                ObjectOfRow{image.data<int32_t>(), matched.data<int32_t>(), out.data<int32_t>(),
+                            static_cast<int32_t>(per_image)});
+  return out;
+}
+
 Tensor rows_for_head(Context& ctx, const Tensor& label, int64_t below, int64_t capacity) {
   check_shape("rows_for_head: label", label, {-1, -1});
   const int64_t images = label.size(0), per_image = label.size(1);

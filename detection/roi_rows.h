@@ -13,6 +13,10 @@ Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& index);
 Tensor image_by_label(Context& ctx, const Tensor& label);                     // label [N, S], -1 unused
 Tensor image_by_count(Context& ctx, const Tensor& count, int64_t per_image);  // count [N]
 
+// [R] int32: a number that rows share when they are matched to the same object; -1 without one. image [R] and matched
+// [R] (place within the image, below per_image), both -1 where there is none.
+Tensor object_of_row(Context& ctx, const Tensor& image, const Tensor& matched, int64_t per_image);
+
 // label [R] with background `classes` -> the same with -1 in its place.
 Tensor foreground_labels(Context& ctx, const Tensor& label, int64_t classes);
 

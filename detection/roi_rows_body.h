@@ -45,6 +45,22 @@ struct ImageOfRow {
   Cost cost(int64_t rows) const { return {8.0 * double(rows), double(rows)}; }
 };
 
+// One item = one row (thread): image * per_image + matched, -1 where either is.
+struct ObjectOfRow {
+  static constexpr const char* name = "object_of_row";
+  static constexpr Lanes lanes = Lanes::one;
+  const int32_t* image;
+  const int32_t* matched;
+  int32_t* out;
+  int32_t per_image;
+
+  template <class Group>
+  TS_HD void operator()(Group, int64_t row) const {
+    out[row] = image[row] < 0 || matched[row] < 0 ? -1 : image[row] * per_image + matched[row];
+  }
+  Cost cost(int64_t rows) const { return {12.0 * double(rows), 2.0 * double(rows)}; }
+};
+
 // One item = one row (thread): labels of foreground rows, -1 for the background's and for unused rows.
 struct ForegroundLabel {
   static constexpr const char* name = "foreground_label";

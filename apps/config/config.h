@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/config/schema.h"
+#include "detection/losses/class_loss.h"
 
 namespace tailseg {
 
@@ -56,6 +57,7 @@ struct BoxHeadConfig {
   bool class_agnostic = false;
   std::string init = "mmdet";
   double class_loss_weight = 1, bbox_loss_weight = 1;
+  LossSettings loss;
 };
 
 struct MaskHeadConfig {

@@ -61,6 +61,23 @@ void add_proposals(ConfigSchema& s, AnchorConfig& a, RpnConfig& r) {
   s.add("model.rpn.min_box_inclusive", &r.min_box_inclusive, "keep boxes of exactly that size");
 }
 
+// The loss by name, and a table of options for each loss in the list.
+void add_class_loss(ConfigSchema& s, LossSettings& loss) {
+  const std::string group = "model.box_head.loss.";
+  std::vector<std::string> names;
+  for (const auto& options : loss.all()) names.push_back(options->name());
+  s.add(group + "type", &loss.type, "classification loss: detection/losses/README.md").choices(names);
+  for (const auto& options : loss.all()) {
+    for (const LossKnob& knob : options->knobs()) {
+      const auto target = std::visit([](auto* field) -> ConfigField::Target { return field; }, knob.field);
+      s.add(group + options->name() + "." + knob.name, target, knob.comment)
+          .range(knob.low, knob.high)
+          .choices(knob.words)
+          .only_with(&loss.type, options->name());
+    }
+  }
+}
+
 void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& m) {
   s.add("model.roi.append_gt", &r.append_gt, "objects' own boxes among the proposals")
       .choices({"prepend", "append", "no"});
@@ -81,6 +98,7 @@ void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& 
   s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision"});
   s.add("model.box_head.class_loss_weight", &b.class_loss_weight, "").range(0, 1e6);
   s.add("model.box_head.bbox_loss_weight", &b.bbox_loss_weight, "").range(0, 1e6);
+  add_class_loss(s, b.loss);
   s.add("model.mask_head.pooled", &m.pooled, "RoIAlign output size; masks are twice that").range(1, 64);
   s.add("model.mask_head.convolutions", &m.convolutions, "").range(0, 16);
   s.add("model.mask_head.width", &m.width, "channels").range(1, 4096);

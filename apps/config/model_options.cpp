@@ -112,6 +112,7 @@ void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
   o.box_pool.output_size = o.box_head.pooled = m.box_head.pooled;
   o.box_head.width = m.box_head.width;
   o.box_head.class_agnostic = m.box_head.class_agnostic;
+  o.box_head.loss = m.box_head.loss;
   o.box_head.pytorch_init = m.box_head.init == "torchvision";
   o.box_beta = r.smooth_l1_beta;
   o.class_weight = m.box_head.class_loss_weight;
@@ -131,7 +132,23 @@ void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
 
 }  // namespace
 
-MaskRcnnOptions model_options(const Config& config, int64_t classes) {
+ClassStatistics class_statistics(const AnnotationSet& set) {
+  const auto classes = static_cast<size_t>(set.class_count());
+  ClassStatistics out{std::vector<int64_t>(classes, 0), std::vector<int64_t>(classes, 0), 0};
+  std::vector<int32_t> last_image(classes, -1);
+  for (int32_t image = 0; image < set.images.size(); ++image) {
+    for (const int32_t annotation : set.by_image[image]) {
+      const auto label = static_cast<size_t>(set.annotations.label[static_cast<size_t>(annotation)]);
+      ++out.instances[label];
+      if (last_image[label] != image) ++out.images[label];
+      last_image[label] = image;
+    }
+    out.annotated_images += !set.by_image[image].empty();
+  }
+  return out;
+}
+
+MaskRcnnOptions model_options(const Config& config, int64_t classes, const ClassStatistics& statistics) {
   const ModelConfig& m = config.model;
   TS_CHECK(m.num_classes == 0 || m.num_classes == classes, "model.num_classes is ", m.num_classes,
            ", but the data have ", classes, " classes; 0 takes the number from the data");
@@ -142,6 +159,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes) {
   o.fpn.kaiming_init = m.fpn_init == "kaiming";
   set_rpn(m, o);
   set_heads(m, o);
+  o.box_head.statistics = statistics;
   o.postprocess.score_threshold = config.test.score_threshold;
   o.postprocess.nms_threshold = config.test.nms_threshold;
   o.postprocess.max_detections = config.test.detections_per_image;

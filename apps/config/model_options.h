@@ -14,8 +14,12 @@
 
 namespace tailseg {
 
+// What a classification loss may know of the training set: counts over all annotations of `set`.
+ClassStatistics class_statistics(const AnnotationSet& set);
+
 // `classes`: of the data; model.num_classes, when it is not 0, must agree. Throws Error when it does not.
-MaskRcnnOptions model_options(const Config& config, int64_t classes);
+// `statistics`: of the training set, needed to train with losses that weigh classes by their frequency.
+MaskRcnnOptions model_options(const Config& config, int64_t classes, const ClassStatistics& statistics = {});
 MaskPasteRule mask_paste_rule(const Config& config);
 
 InputConfig train_input(const Config& config);

@@ -63,6 +63,12 @@ ConfigField& ConfigField::positive() {
   return *this;
 }
 
+ConfigField& ConfigField::only_with(const std::string* word, std::string value) {
+  owner_ = word;
+  owner_value_ = std::move(value);
+  return *this;
+}
+
 std::string ConfigField::type_name() const {
   return std::visit(Overloaded{[](bool*) { return "true or false"; }, [](int64_t*) { return "an integer"; },
                                [](double*) { return "a number"; }, [](std::string*) { return "a text"; },
@@ -76,6 +82,16 @@ ConfigValue ConfigField::get() const {
                                [](const std::vector<double>* list) { return list_of(*list); },
                                [](const auto* value) { return ConfigValue{*value}; }},
                     target_);
+}
+
+std::string ConfigField::words_and_nearest(const std::string& text) const {
+  std::string words;
+  for (const std::string& word : choices_) words += (words.empty() ? "" : ", ") + word;
+  const std::string start = text.substr(0, 100);  // the distance costs the product of the lengths
+  const auto nearest = std::min_element(choices_.begin(), choices_.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(a, start) < edit_distance(b, start);
+  });
+  return words + "; did you mean \"" + *nearest + "\"?";
 }
 
 void ConfigField::check_number(double value, const std::string& where) const {
@@ -127,10 +143,8 @@ void ConfigField::set(const ConfigValue& value, const std::string& where) const 
                         [&](std::string* target) {
                           const auto* text = std::get_if<std::string>(&value.data);
                           if (!text) wrong_type();
-                          std::string words;
-                          for (const std::string& word : choices_) words += (words.empty() ? "" : ", ") + word;
                           TS_CHECK(choices_.empty() || std::count(choices_.begin(), choices_.end(), *text) > 0, where,
-                                   ": '", key_, "' is \"", *text, "\", expected one of ", words);
+                                   ": '", key_, "' is \"", *text, "\", expected one of ", words_and_nearest(*text));
                           *target = *text;
                         },
                         [&](std::vector<int64_t>* target) {
@@ -183,6 +197,7 @@ void ConfigSchema::apply(const ConfigEntry& entry) const {
 std::string ConfigSchema::to_toml(bool comments) const {
   std::string result, group;
   for (const ConfigField& field : fields_) {
+    if (!field.is_written()) continue;
     if (group_of(field.key()) != group) {
       group = group_of(field.key());
       result += (result.empty() ? "[" : "\n[") + group + "]\n";

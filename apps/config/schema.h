@@ -24,6 +24,8 @@ class ConfigField {
   ConfigField& choices(std::vector<std::string> words);
   ConfigField& length(size_t count);  // of a list
   ConfigField& positive();            // each number > 0
+  // Written only while *word is `value`: an option of one of several methods, of which the word picks one.
+  ConfigField& only_with(const std::string* word, std::string value);
 
   const std::string& key() const { return key_; }
   const std::string& comment() const { return comment_; }
@@ -34,9 +36,11 @@ class ConfigField {
   // Checks and stores. Throws Error that starts with `where`.
   void set(const ConfigValue& value, const std::string& where) const;
 
+  bool is_written() const { return !owner_ || *owner_ == owner_value_; }
   bool is_text() const { return std::holds_alternative<std::string*>(target_); }
 
  private:
+  std::string words_and_nearest(const std::string& text) const;
   void check_number(double value, const std::string& where) const;
   double number(const ConfigValue& value, const std::string& where) const;
 
@@ -47,6 +51,8 @@ class ConfigField {
   bool positive_ = false;
   size_t length_ = 0;  // 0: any
   std::vector<std::string> choices_;
+  const std::string* owner_ = nullptr;
+  std::string owner_value_;
 };
 
 class ConfigSchema {

@@ -28,16 +28,22 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
                          {"loader_batch", std::to_string(state.position.batch)},
                          {"optimizer_steps", std::to_string(optimizer.steps())},
                          {"config", config_toml(stored, false)},
+                         {"class_loss", config.model.box_head.loss.type},
                          {"classes", classes.json()}};
   write_safetensors(path, tensors, metadata);
 }
 
-TrainingState load_training(const std::string& path, const ClassList& classes, ParameterStore& store,
-                            Optimizer& optimizer) {
+TrainingState load_training(const std::string& path, const Config& config, const ClassList& classes,
+                            ParameterStore& store, Optimizer& optimizer) {
   const ModelFile file = read_model_file(path);
   const ClassList stored = ClassList::parse(file.required("classes"), path);
   TS_CHECK(stored == classes, path, " was trained on other classes: ", stored.size(), " of them, the data has ",
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
+  const auto found = file.metadata.find("class_loss");
+  const std::string loss = found == file.metadata.end() ? "softmax" : found->second;
+  TS_CHECK(loss == config.model.box_head.loss.type, path, " was trained with the classification loss '", loss,
+           "', the configuration asks for '", config.model.box_head.loss.type,
+           "'; go on with the first, or start a new run from its weights with --weights");
   check_complete(store.load_state_dict(file.model, path), path);
   optimizer.load_state_dict(file.optimizer, file.number("optimizer_steps"), path);
   return {file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}};

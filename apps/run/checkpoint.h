@@ -24,8 +24,8 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
 
 // Resumes: fills the store and the optimiser. Throws Error, with names and shapes, for a checkpoint of another model,
 // another optimiser or other classes.
-TrainingState load_training(const std::string& path, const ClassList& classes, ParameterStore& store,
-                            Optimizer& optimizer);
+TrainingState load_training(const std::string& path, const Config& config, const ClassList& classes,
+                            ParameterStore& store, Optimizer& optimizer);
 
 // Starts from somebody's weights (safetensors, or what tailseg-import reads): whatever the file has under the model's
 // names. Predictors of another number of classes are left as they were initialised. Returns lines for the log: what was

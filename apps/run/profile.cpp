@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -106,6 +107,18 @@ TruthBatch random_truth(Context& ctx, const ProfileOptions& options) {
   return truth;
 }
 
+// A long tail, for losses that ask for one: from 2 to about 20,000 instances, class by class.
+ClassStatistics long_tail(int64_t classes) {
+  ClassStatistics out;
+  for (int64_t c = 0; c < classes; ++c) {
+    const double share = static_cast<double>(c) / static_cast<double>(std::max<int64_t>(classes - 1, 1));
+    out.images.push_back(static_cast<int64_t>(std::pow(10.0, 4 * share)));
+    out.instances.push_back(2 * out.images.back());
+  }
+  out.annotated_images = 100000;
+  return out;
+}
+
 // The least time these kernels can take: each is bound by the copy rate or by the product rate.
 double floor_ms(const Profiler& profiler, const Peaks& peaks) {
   double total = 0;
@@ -165,7 +178,7 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   Context ctx(device_of(options.device), {.threads = options.threads});
   const Config config = load_config(options.config, options.settings);
   ParameterStore store(ctx, 0);
-  MaskRcnn model(store, model_options(config, options.classes));
+  MaskRcnn model(store, model_options(config, options.classes, long_tail(options.classes)));
   std::optional<Optimizer> optimizer;  // gradients and optimiser state exist only where something is trained
   if (options.train) {
     store.consolidate();

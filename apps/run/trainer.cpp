@@ -62,7 +62,7 @@ class Trainer {
         data_(open_training(config, options)),
         classes_(ClassList::of(data_.split.set)),
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
-        model_(store_, model_options(config, classes_.size())),
+        model_(store_, model_options(config, classes_.size(), class_statistics(data_.split.set))),
         optimizer_((store_.consolidate(), store_), optimizer_options(config)),
         schedule_(learning_rate_schedule(config, data_.batches_in_epoch)),
         steps_(total_iterations(config, data_.batches_in_epoch)) {}
@@ -122,7 +122,7 @@ void Trainer::start_or_resume() {
   if (options_.resume) {
     TS_CHECK(newest, "--resume: ", checkpoint_folder(), " holds no checkpoint");
     if (!newest->message.empty()) log_.line("train", newest->message);
-    state_ = load_training(newest->path, classes_, store_, optimizer_);
+    state_ = load_training(newest->path, config_, classes_, store_, optimizer_);
     saved_iteration_ = state_.iteration;
     log_.line("train", text("resumed from ", newest->path, " at step ", state_.iteration));
     return;
@@ -262,6 +262,7 @@ TrainEnd Trainer::loop() {
 TrainEnd Trainer::run() {
   describe();
   start_or_resume();
+  model_.class_loss().check_ready(ctx_);
   if (options_.dry_run) return TrainEnd::finished;
   open_files();
   catch_signals();

@@ -7,6 +7,14 @@ namespace tailseg {
 
 DType loss_dtype(DType input) { return input == DType::float64 ? DType::float64 : DType::float32; }
 
+RowLossParts row_loss_parts(Context& ctx, const Tensor& logits) {
+  RowLossParts parts;
+  parts.values = Tensor::empty(ctx, {logits.size(0)}, loss_dtype(logits.dtype()));
+  parts.gradient = Tensor::empty(ctx, logits.shape(), logits.dtype());
+  parts.hits = Tensor::empty(ctx, {logits.size(0)}, DType::int32);
+  return parts;
+}
+
 RowLoss finish_row_loss(Context& ctx, const char* name, const Variable& input, const Tensor& labels,
                         const RowLossParts& parts, const Tensor& normaliser) {
   const DType dtype = parts.values.dtype();
@@ -19,7 +27,8 @@ RowLoss finish_row_loss(Context& ctx, const char* name, const Variable& input, c
         RowLossTotal<Real>{parts.values.data<Real>(), labels.data<int32_t>(),
                            parts.hits.defined() ? parts.hits.data<int32_t>() : nullptr,
                            normaliser.defined() ? normaliser.data<Real>() : nullptr, loss.data<Real>(),
-                           inverse.data<Real>(), counts.data<int32_t>(), labels.elements(), parts.elements_a_row});
+                           inverse.data<Real>(), counts.data<int32_t>(), labels.elements(), parts.elements_a_row,
+                           parts.weights.defined() ? parts.weights.data<Real>() : nullptr, Real(parts.ceiling)});
   });
   const Tensor gradient = parts.gradient;
   const Variable result = record(ctx, name, loss, {input}, [input, gradient, inverse](Context& c, const Tensor& dy) {

@@ -19,16 +19,24 @@ struct RowLossTotal {
   Real* inverse;          // [1] 1 / normaliser
   int32_t* counts;        // [2]: used rows, hits
   int64_t rows, elements_a_row;
+  const Real* weights = nullptr;  // [R], or null: divide by their sum
+  Real ceiling = 0;               // above 0: a larger loss is cut to it and has no gradient
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t) const {
     const Real total = sum_over<Real>(group, rows, [&](int64_t i) { return values[i]; });
     const int64_t used = sum_over<int64_t>(group, rows, [&](int64_t i) { return int64_t(labels[i] >= 0); });
     const int64_t hit = hits ? sum_over<int64_t>(group, rows, [&](int64_t i) { return int64_t(hits[i]); }) : 0;
+    const Real weight = weights ? sum_over<Real>(group, rows, [&](int64_t i) { return weights[i]; }) : Real(0);
     if (group.rank() != 0) return;
     const int64_t elements = math::max(used, int64_t{1}) * elements_a_row;
-    inverse[0] = Real(1) / (given ? given[0] : Real(elements));
+    const Real own = !weights ? Real(elements) : (weight > Real(0) ? weight : Real(1));
+    inverse[0] = Real(1) / (given ? given[0] : own);
     loss[0] = total * inverse[0];
+    if (ceiling > Real(0) && loss[0] > ceiling) {
+      loss[0] = ceiling;
+      inverse[0] = Real(0);
+    }
     counts[0] = static_cast<int32_t>(used);
     counts[1] = static_cast<int32_t>(hit);
   }

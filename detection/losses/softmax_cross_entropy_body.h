@@ -1,7 +1,7 @@
 // Value and gradient of softmax cross-entropy, row by row.
 #pragma once
 
-#include "detection/losses/elementary.h"
+#include "detection/losses/softmax_family.h"
 
 namespace tailseg {
 
@@ -24,12 +24,7 @@ struct SoftmaxCrossEntropyRow {
     const Scalar* z = logits + row * columns;
     Scalar* g = gradient + row * columns;
     const int64_t label = labels[row];
-    if (label < 0) {
-      for (int64_t j = group.rank(); j < columns; j += group.size()) g[j] = Scalar(Real(0));
-      if (group.rank() == 0) values[row] = Real(0);
-      if (group.rank() == 0) hits[row] = 0;
-      return;
-    }
+    if (label < 0) return clear_loss_row(group, g, columns, values + row, hits + row);
     const Real lowest = -std::numeric_limits<Real>::infinity();
     const Real top = max_over<Real>(group, columns, lowest, [&](int64_t j) { return Real(z[j]); });
     const Real sum = sum_over<Real>(group, columns, [&](int64_t j) { return exp_of_negative(Real(z[j]) - top); });
@@ -45,6 +40,50 @@ struct SoftmaxCrossEntropyRow {
   }
   Cost cost(int64_t rows) const {
     const double elements = double(rows) * double(columns);
+    return {2.0 * sizeof(Scalar) * elements, 45.0 * elements};
+  }
+};
+
+// With the objectness branch. One item = one row [classes | foreground, background]; lanes walk the classes. A
+// background row has no class term; with m and S over the C class logits alone,
+//   value = [y < C] (m - z_y + log S) + objectness,   d value / d z_j = [y < C] (e^(z_j - m) / S - [j = y]).
+template <class Scalar>
+struct SoftmaxObjectnessRow {
+  static constexpr const char* name = "softmax_objectness_row";
+  static constexpr Lanes lanes = Lanes::block;
+  using Real = ComputeType<Scalar>;
+  const Scalar* logits;   // [R, C + 2]
+  const int32_t* labels;  // [R]; C: background, -1: unused row
+  Scalar* gradient;       // [R, C + 2]
+  Real* values;           // [R]
+  int32_t* hits;          // [R]: foreground with its class on top and foreground above background; or background
+  int64_t classes;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t row) const {
+    const Scalar* z = logits + row * (classes + 2);
+    Scalar* g = gradient + row * (classes + 2);
+    const int64_t label = labels[row];
+    if (label < 0) return clear_loss_row(group, g, classes + 2, values + row, hits + row);
+    const bool object = label < classes;
+    const Real lowest = -std::numeric_limits<Real>::infinity();
+    const Real top = max_over<Real>(group, classes, lowest, [&](int64_t j) { return Real(z[j]); });
+    const Real sum = sum_over<Real>(group, classes, [&](int64_t j) { return exp_of_negative(Real(z[j]) - top); });
+    const Real scale = object ? Real(1) / sum : Real(0);
+    for (int64_t j = group.rank(); j < classes; j += group.size()) {
+      g[j] = Scalar(exp_of_negative(Real(z[j]) - top) * scale - (j == label ? Real(1) : Real(0)));
+    }
+    if (group.rank() != 0) return;
+    const ValueAndSlope<Real> branch = objectness_at(Real(z[classes]), Real(z[classes + 1]), object);
+    g[classes] = Scalar(branch.slope);
+    g[classes + 1] = Scalar(-branch.slope);
+    values[row] = branch.value;
+    if (object) values[row] += top - Real(z[label]) + math::log(sum);
+    if (label > classes) values[row] = std::numeric_limits<Real>::quiet_NaN();  // must not pass unseen
+    hits[row] = (Real(z[classes]) > Real(z[classes + 1])) == object && (!object || Real(z[label]) >= top);
+  }
+  Cost cost(int64_t rows) const {
+    const double elements = double(rows) * double(classes + 2);
     return {2.0 * sizeof(Scalar) * elements, 45.0 * elements};
   }
 };

@@ -18,4 +18,18 @@ Tensor softmax_scores(Context& ctx, const Tensor& logits) {
   return scores;
 }
 
+Tensor softmax_objectness_scores(Context& ctx, const Tensor& logits) {
+  check_shape("softmax_objectness_scores: logits", logits, {-1, -1});
+  TS_CHECK(logits.size(1) >= 3, "softmax_objectness_scores: logits ", logits.shape(),
+           " have no class beside the branch");
+  Tensor scores;
+  dispatch_floating(logits.dtype(), "softmax_objectness_scores", [&]<class Scalar>(Scalar) {
+    using Real = ComputeType<Scalar>;
+    scores = Tensor::empty(ctx, {logits.size(0), logits.size(1) - 2}, dtype_of<Real>());
+    for_each_item(ctx, logits.size(0),
+                  SoftmaxObjectnessScores<Scalar>{logits.data<Scalar>(), scores.data<Real>(), scores.size(1)});
+  });
+  return scores;
+}
+
 }  // namespace tailseg

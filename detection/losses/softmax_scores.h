@@ -8,4 +8,8 @@ namespace tailseg {
 // dropped (METHODS 1.1).
 Tensor softmax_scores(Context& ctx, const Tensor& logits);
 
+// logits [R, C + 2], the last two the objectness branch, foreground then background (METHODS 2.3) -> softmax over the C
+// classes times the branch's foreground probability.
+Tensor softmax_objectness_scores(Context& ctx, const Tensor& logits);
+
 }  // namespace tailseg

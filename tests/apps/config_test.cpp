@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "apps/config/presets.h"
+#include "detection/losses/loss_list.h"
 #include "tensor/error.h"
 
 using namespace tailseg;
@@ -166,8 +167,32 @@ TEST_CASE("every setting stands in the table of apps/configs/README.md, and noth
   Config config;
   std::vector<std::string> keys;
   const ConfigSchema schema = config_schema(config);
-  for (const ConfigField& field : schema.fields()) keys.push_back(field.key());
+  const std::string losses = "model.box_head.loss.";  // each loss's own options: detection/losses/README.md
+  for (const ConfigField& field : schema.fields()) {
+    if (!field.key().starts_with(losses) || field.key() == losses + "type") keys.push_back(field.key());
+  }
   CHECK(documented == keys);
+}
+
+TEST_CASE("the classification loss: by name, its own options, and only those of the chosen one are written") {
+  CHECK_THAT(problem("", {"model.box_head.loss.type=sofmax"}),
+             Catch::Contains("\"sofmax\", expected one of softmax") && Catch::Contains("did you mean \"softmax\"?"));
+  CHECK_THAT(problem("", {"model.box_head.loss.softmax.objectnes=true"}),
+             Catch::Contains("did you mean 'model.box_head.loss.softmax.objectness'?"));
+  CHECK_THAT(problem("", {"model.box_head.loss.softmax.init=zero"}), Catch::Contains("head, normal, constant"));
+  for (const auto& loss : loss_list()) {
+    const std::string group = "model.box_head.loss." + loss->name() + ".";
+    const Config config = load_config(
+        "", {"model.box_head.loss.type=" + loss->name(), group + "init=constant", group + "init_bias=-2.5"});
+    CHECK(config.model.box_head.loss.chosen().name() == loss->name());
+    CHECK(config.model.box_head.loss.chosen().init == "constant");
+    CHECK(config.model.box_head.loss.chosen().init_bias == -2.5);
+    const std::string text = config_toml(config, false);
+    CHECK_THAT(text, Catch::Contains("[model.box_head.loss." + loss->name() + "]\n"));
+    for (const auto& other : loss_list()) {
+      if (other->name() != loss->name()) CHECK_THAT(text, !Catch::Contains("loss." + other->name() + "]"));
+    }
+  }
 }
 
 TEST_CASE("edit distance") {

@@ -27,6 +27,9 @@ TEST_CASE("every used row knows its image, foreground rows their class") {
     REQUIRE(image_by_label(*ctx, label).to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, 0, -1, 1, -1, -1});
     const Tensor count = Tensor::from(*ctx, {2}, std::vector<int32_t>{2, 0});
     REQUIRE(image_by_count(*ctx, count, 3).to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, 0, -1, -1, -1, -1});
+    const Tensor image = Tensor::from(*ctx, {4}, std::vector<int32_t>{0, 0, 2, -1});
+    const Tensor matched = Tensor::from(*ctx, {4}, std::vector<int32_t>{5, -1, 3, 4});
+    REQUIRE(object_of_row(*ctx, image, matched, 10).to_vector<int32_t>(*ctx) == std::vector<int32_t>{5, -1, 23, -1});
     REQUIRE(foreground_labels(*ctx, label, 80).to_vector<int32_t>(*ctx) == std::vector<int32_t>{4, -1, -1, 0, -1, -1});
   }
 }

@@ -1,0 +1,145 @@
+#include "detection/losses/class_loss.h"
+
+#include <algorithm>
+
+#include "detection/losses/loss_list.h"
+#include "detection/losses/uniform_draws.h"
+#include "tensor/philox.h"
+
+namespace tailseg {
+namespace {
+
+std::optional<LastLayerInit> init_of(const LossOptions& options) {
+  if (options.init == "head") return std::nullopt;
+  return LastLayerInit{
+      options.init == "constant" ? Initializer::constant(options.init_scale) : Initializer::normal(options.init_scale),
+      Initializer::constant(options.init_bias)};
+}
+
+void check_number(const std::string& loss, const LossKnob& knob, double value) {
+  TS_CHECK(value >= knob.low && value <= knob.high, "loss ", loss, ": ", knob.name, " is ", value,
+           ", expected a value from ", knob.low, " to ", knob.high);
+}
+
+void check_knob(const std::string& loss, const LossKnob& knob) {
+  if (const auto* real = std::get_if<double*>(&knob.field)) check_number(loss, knob, **real);
+  if (const auto* whole = std::get_if<int64_t*>(&knob.field)) check_number(loss, knob, static_cast<double>(**whole));
+  if (const auto* list = std::get_if<std::vector<double>*>(&knob.field)) {
+    for (const double value : **list) check_number(loss, knob, value);
+  }
+  if (const auto* word = std::get_if<std::string*>(&knob.field)) {
+    TS_CHECK(std::find(knob.words.begin(), knob.words.end(), **word) != knob.words.end(), "loss ", loss, ": ",
+             knob.name, " is '", **word, "', which is none of its words");
+  }
+}
+
+}  // namespace
+
+ClassLoss::ClassLoss(const Scope& scope, const LossOptions& options, int64_t classes, int64_t width)
+    : name_("loss " + options.name()),
+      classes_(classes),
+      width_(width),
+      init_(init_of(options)),
+      purpose_(random_purpose(scope.full("draws"))) {
+  TS_CHECK(classes >= 1, "loss ", options.name(), " for ", classes, " classes");
+  options.check();
+}
+
+Tensor ClassLoss::draws(Context& ctx, int64_t rows, const LossStep& step) const {
+  const int64_t per_row = draws_per_row(), once = draws_once();
+  if (per_row == 0 && once == 0) return {};
+  const UniformDrawsInput input{{step.seed, purpose_}, step.step, per_row > 0 ? step.rows : Tensor(), step.steps};
+  if (per_row > 0) return uniform_draws(ctx, {rows, per_row}, input);
+  return uniform_draws(ctx, {1, once}, input).reshape({once});
+}
+
+void ClassLoss::check_logits(const Tensor& logits) const {
+  TS_CHECK(logits.defined() && logits.axes() == 2 && logits.size(1) == width_, name_, ": logits ",
+           logits.defined() ? logits.shape() : Shape{0}, "; expected [R, ", width_, "] for ", classes_, " classes");
+}
+
+void ClassLoss::check_ready(Context& ctx) const {
+  TS_CHECK(problem_.empty(), name_, " cannot train: ", problem_);
+  check_state(ctx);
+}
+
+RowLoss ClassLoss::loss(Context& ctx, const LossInput& input) {
+  TS_CHECK(problem_.empty(), name_, " cannot train: ", problem_);
+  TS_CHECK(input.logits.defined(), name_, ": no logits");
+  const int64_t rows = input.logits.size(0);
+  check_logits(input.logits.value());
+  check_shape(name_.c_str(), input.labels, {rows});
+  TS_CHECK(input.labels.dtype() == DType::int32, name_, ": labels of ", name_of(input.labels.dtype()),
+           ", expected int32");
+  if (draws_per_row() > 0) check_shape(name_.c_str(), input.draws, {rows, draws_per_row()});
+  if (draws_once() > 0) check_shape(name_.c_str(), input.draws, {draws_once()});
+  if (input.objects.defined()) check_shape(name_.c_str(), input.objects, {rows});
+  return compute(ctx, input);
+}
+
+Tensor ClassLoss::scores(Context& ctx, const Tensor& logits) const {
+  check_logits(logits);
+  return activate(ctx, logits);
+}
+
+std::vector<LossKnob> LossOptions::knobs() {
+  std::vector<LossKnob> all = own_knobs();
+  all.push_back({"init",
+                 &init,
+                 "last layer: as the head's others, Normal(0, init_scale), or all init_scale",
+                 0,
+                 0,
+                 {"head", "normal", "constant"}});
+  all.push_back({"init_scale", &init_scale, "of the last layer's weights", -100, 100});
+  all.push_back({"init_bias", &init_bias, "of the last layer", -100, 100});
+  return all;
+}
+
+void LossOptions::check() const {
+  const std::unique_ptr<LossOptions> mine = clone();
+  for (const LossKnob& knob : mine->knobs()) check_knob(name(), knob);
+}
+
+LossSettings::LossSettings() {
+  for (const auto& options : loss_list()) all_.push_back(options->clone());
+}
+
+LossSettings::LossSettings(const LossSettings& other) : type(other.type) {
+  for (const auto& options : other.all_) all_.push_back(options->clone());
+}
+
+LossSettings& LossSettings::operator=(const LossSettings& other) {
+  if (this == &other) return *this;
+  type = other.type;
+  all_.clear();
+  for (const auto& options : other.all_) all_.push_back(options->clone());
+  return *this;
+}
+
+LossOptions& LossSettings::options(const std::string& name) const {
+  std::string names;
+  for (const auto& options : all_) {
+    if (options->name() == name) return *options;
+    names += (names.empty() ? "" : ", ") + options->name();
+  }
+  fail("unknown classification loss '", name, "', expected one of ", names);
+}
+
+std::string problem_with(const std::vector<int64_t>& counts, const char* what) {
+  if (counts.empty()) return text("the training set's ", what, " of each class are not known");
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] == 0) return text("class ", c, " has no ", what, " in the training set");
+  }
+  return "";
+}
+
+void check_statistics(const std::string& loss, const ClassStatistics& statistics, int64_t classes) {
+  for (const auto& [what, counts] : {std::pair{"images", &statistics.images}, {"instances", &statistics.instances}}) {
+    TS_CHECK(counts->empty() || static_cast<int64_t>(counts->size()) == classes, "loss ", loss, ": counts of ", what,
+             " for ", counts->size(), " classes, but the model has ", classes,
+             "; they must come from the data set that the model is trained on");
+    for (const int64_t count : *counts) TS_CHECK(count >= 0, "loss ", loss, ": a class with ", count, " ", what);
+  }
+}
+
+}  // namespace tailseg

@@ -1,0 +1,54 @@
+#include "detection/losses/focal.h"
+
+#include "detection/losses/activation.h"
+#include "detection/losses/class_rows_op.h"
+#include "detection/losses/focal_body.h"
+#include "detection/losses/softmax_scores.h"
+
+namespace tailseg {
+namespace {
+
+class FocalLoss : public ClassLoss {
+ public:
+  FocalLoss(const Scope& scope, const FocalOptions& options, int64_t classes)
+      : ClassLoss(scope, options, classes, classes + (options.form == "softmax" ? 1 : 0)),
+        softmax_(options.form == "softmax"),
+        gamma_(options.gamma),
+        alpha_(options.alpha) {}
+
+ protected:
+  RowLoss compute(Context& ctx, const LossInput& input) override {
+    const auto softmax = [&]<class Scalar>(const ClassRows<Scalar>& rows) {
+      return SoftmaxFocalRow<Scalar>{rows, ComputeType<Scalar>(gamma_)};
+    };
+    const auto sigmoid = [&]<class Scalar>(const ClassRows<Scalar>& rows) {
+      using Real = ComputeType<Scalar>;
+      return SigmoidFocalRow<Scalar>{rows, {Real(gamma_), Real(alpha_)}};
+    };
+    if (softmax_) return run_class_rows(ctx, "focal", input, classes(), softmax);
+    return run_class_rows(ctx, "focal", input, classes(), sigmoid);
+  }
+  Tensor activate(Context& ctx, const Tensor& logits) const override {
+    return softmax_ ? softmax_scores(ctx, logits) : activation_scores(ctx, logits, classes(), false);
+  }
+
+ private:
+  bool softmax_;
+  double gamma_, alpha_;
+};
+
+}  // namespace
+
+std::vector<LossKnob> FocalOptions::own_knobs() {
+  return {{"form", &form, "over one softmax, or over a sigmoid a class", 0, 0, {"softmax", "sigmoid"}},
+          {"gamma", &gamma, "exponent of 1 - p; 0: cross-entropy", 0, 10},
+          {"alpha", &alpha, "sigmoid form: weight of positives, the rest of negatives", 0, 1}};
+}
+
+std::shared_ptr<ClassLoss> FocalOptions::make(const Scope& scope, int64_t classes,
+                                              const ClassStatistics& statistics) const {
+  check_statistics(name(), statistics, classes);
+  return std::make_shared<FocalLoss>(scope, *this, classes);
+}
+
+}  // namespace tailseg

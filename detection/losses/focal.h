@@ -1,0 +1,26 @@
+#pragma once
+
+#include "detection/losses/class_loss.h"
+
+namespace tailseg {
+
+// The loss "focal" (Lin et al. 2017; METHODS 1.3): cross-entropy times (1 - p)^gamma, so that easy rows weigh little.
+// form "softmax" (SimCal's FL): logits [R, C + 1], background last, p = softmax(z)_y;
+//   loss = (sum over used rows of -(1 - p)^gamma log p) / N
+// form "sigmoid" (RetinaNet's equation 5): logits [R, C], no background column; p_j = sigmoid(z_j) where j = y, else
+// 1 - sigmoid(z_j), and alpha_j = alpha or 1 - alpha;
+//   loss = (sum over used rows and columns of -alpha_j (1 - p_j)^gamma log p_j) / N
+// N = max(used rows, 1), background included. No state. SimCal's gamma is not published; 2 is the customary value.
+struct FocalOptions : LossOptionsOf<FocalOptions> {
+  std::string form = "softmax";
+  double gamma = 2, alpha = 0.25;  // alpha: sigmoid form only
+
+  std::string name() const override { return "focal"; }
+  std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
+                                  const ClassStatistics& statistics) const override;
+
+ protected:
+  std::vector<LossKnob> own_knobs() override;
+};
+
+}  // namespace tailseg

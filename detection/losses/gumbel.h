@@ -1,0 +1,27 @@
+#pragma once
+
+#include "detection/losses/activation.h"
+
+namespace tailseg {
+
+// The loss "gumbel": binary cross-entropy with eta(z) = exp(-e^-z) in place of the sigmoid (METHODS 1.12; Gumbel
+// Optimized Loss, ECCV 2022, equations 2 and 3).
+//   loss = (sum over used rows r and columns j of e^-z_rj where j = y_r, else -log(1 - exp(-e^-z_rj))) / N
+// logits [R, C + 1], the background its own last column; N = max(used rows, 1). Scores eta(z), the background's left
+// out, no objectness. No state.
+// Paper and code: the released code clamps z to [-4, 10], cuts the whole loss at loss_ceiling (no gradient above), and
+// collapses the positive gradient below z = -3.3. All three are the defaults; gradient "exact" is the paper's.
+struct GumbelOptions : LossOptionsOf<GumbelOptions> {
+  ActivationOptions activation;
+  double loss_ceiling = 20;  // 0: none
+  GumbelOptions();           // all weights 0.001, bias -2: eta = 6.2e-4
+
+  std::string name() const override { return "gumbel"; }
+  std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
+                                  const ClassStatistics& statistics) const override;
+
+ protected:
+  std::vector<LossKnob> own_knobs() override;
+};
+
+}  // namespace tailseg

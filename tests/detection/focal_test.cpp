@@ -1,0 +1,114 @@
+// The focal loss over a softmax and over sigmoids against METHODS 1.3.
+#include "detection/losses/focal.h"
+
+#include "detection/losses/focal_body.h"
+#include "detection/losses/softmax_cross_entropy.h"
+#include "tests/crew.h"
+#include "tests/detection/loss_oracles.h"
+
+using namespace tailseg;
+using namespace tailseg::loss_check;
+
+namespace {
+
+Oracle softmax_focal(Long gamma) {
+  return [=](const Input& in) {
+    Expected out = in.nothing();
+    Long total = 0;
+    for (int64_t r = 0; r < in.rows(); ++r) {
+      const int64_t y = in.label(r);
+      if (y < 0) continue;
+      const Long log_sum_all = log_sum(in, r, 0, in.width);
+      Long q = 0;
+      for (int64_t j = 0; j < in.width; ++j) q += j == y ? 0 : std::exp(in.at(r, j) - log_sum_all);
+      const Long log_p = in.at(r, y) - log_sum_all, p = std::exp(log_p);
+      total += -std::pow(q, gamma) * log_p;
+      const Long bracket = (q > 0 ? gamma * p * std::pow(q, gamma - 1) * log_p : 0) - std::pow(q, gamma);
+      for (int64_t j = 0; j < in.width; ++j) {
+        const Long against = j == y ? q : -std::exp(in.at(r, j) - log_sum_all);
+        out.gradient[size_t(r * in.width + j)] = double(bracket * against / in.normaliser());
+      }
+    }
+    out.loss = double(total / in.normaliser());
+    return out;
+  };
+}
+
+// -alpha_t (1 - p_t)^gamma log p_t, its slope by a central difference in long double.
+Oracle sigmoid_focal(Long gamma, Long alpha) {
+  const auto value = [=](Long z, bool y) {
+    const Long u = y ? z : -z, p = 1 / (1 + std::exp(-u)), q = 1 / (1 + std::exp(u));
+    return -(y ? alpha : 1 - alpha) * std::pow(q, gamma) * (q < 0.5L ? std::log1p(-q) : std::log(p));
+  };
+  return [=](const Input& in) {
+    const auto point = [&](Long z, bool y) {
+      const Long h = 1e-4L;
+      const Long slope =
+          (8 * (value(z + h, y) - value(z - h, y)) - (value(z + 2 * h, y) - value(z - 2 * h, y))) / (12 * h);
+      return Point{value(z, y), slope};
+    };
+    return binary_oracle(in, point, one);
+  };
+}
+
+FocalOptions focal(const char* form, double gamma, double alpha = 0.25) {
+  FocalOptions options;
+  options.form = form;
+  options.gamma = gamma;
+  options.alpha = alpha;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("focal loss equals its definition, for several gamma") {
+  for (const double gamma : {0.0, 0.5, 1.0, 2.0, 5.0}) {
+    INFO("gamma " << gamma);
+    const Tolerance close{.scale = 1 + gamma, .float32 = 1e-5};
+    check_against(softmax_focal(gamma), focal("softmax", gamma), close);
+    check_against(sigmoid_focal(gamma, 0.25L), focal("sigmoid", gamma), close);
+    check_gradient(focal("softmax", gamma), cases()[0]);
+    check_gradient(focal("sigmoid", gamma, 0.4), cases()[0]);
+  }
+}
+
+TEST_CASE("focal loss with gamma 0 is cross-entropy, and half of it over sigmoids with alpha 1/2") {
+  const Case c = cases()[0];
+  Context ctx;
+  Made none(ctx, focal("softmax", 0), c.classes, DType::float64),
+      plain(ctx, SoftmaxOptions(), c.classes, DType::float64);
+  const Tensor z = typed_tensor(ctx, DType::float64, {c.rows, c.classes + 1}, logits_of(c, c.classes + 1));
+  const Tensor labels = Tensor::from(ctx, {c.rows}, labels_of(c));
+  const Result a = run(ctx, *none.loss, z, labels), b = run(ctx, *plain.loss, z, labels);
+  REQUIRE(a.loss == Approx(b.loss).epsilon(1e-14));
+  REQUIRE(a.counts == b.counts);
+  for (size_t i = 0; i < a.gradient.size(); ++i) REQUIRE(a.gradient[i] == Approx(b.gradient[i]).margin(1e-15));
+  REQUIRE(one_row(focal("sigmoid", 0, 0.5), 1, {0}, 0).loss == Approx(std::log(2.0) / 2));
+  // p = 3/4: RetinaNet's own numbers, -1/4 (1/4)^2 log(3/4).
+  REQUIRE(one_row(focal("sigmoid", 2), 1, {std::log(3.0)}, 0).loss == Approx(std::log(4.0 / 3) / 64));
+  REQUIRE(one_row(focal("sigmoid", 2), 1, {std::log(3.0)}, 1).loss == Approx(0.75 * 9 / 16 * std::log(4.0)));
+  REQUIRE(one_row(focal("softmax", 2), 1, {std::log(3.0), 0}, 0).loss == Approx(std::log(4.0 / 3) / 16));
+}
+
+TEST_CASE("focal loss: the bodies agree on one lane and on a crew") {
+  const Case c{"mixed", 35, 9, 4};
+  const std::vector<double> z = logits_of(c, 36);
+  const std::vector<int32_t> labels = labels_of(c);
+  struct Out {
+    std::vector<double> gradient = std::vector<double>(9 * 36, NAN), values = std::vector<double>(9, NAN);
+    std::vector<int32_t> hits = std::vector<int32_t>(9, -7);
+  };
+  const auto both = [&](auto make) {
+    Out solo, crews;
+    const auto rows = [&](Out& o) {
+      return ClassRows<double>{z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(), 36, 35};
+    };
+    run_solo(9, make(rows(solo)));
+    crew::run(5, 9, make(rows(crews)));
+    REQUIRE(solo.hits == crews.hits);
+    for (size_t i = 0; i < 9; ++i) REQUIRE(crews.values[i] == Approx(solo.values[i]));
+    for (size_t i = 0; i < 9 * 36; ++i) REQUIRE(crews.gradient[i] == Approx(solo.gradient[i]).margin(1e-15));
+  };
+  both([](const ClassRows<double>& rows) { return SoftmaxFocalRow<double>{rows, 2}; });
+  both([](const ClassRows<double>& rows) { return SigmoidFocalRow<double>{rows, {2, 0.25}}; });
+}

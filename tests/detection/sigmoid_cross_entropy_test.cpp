@@ -1,0 +1,143 @@
+// The losses "sigmoid" and "gumbel" against METHODS 1.2 and 1.12.
+#include "detection/losses/sigmoid_cross_entropy.h"
+
+#include "detection/losses/activation.h"
+#include "detection/losses/activation_body.h"
+#include "detection/losses/class_rows.h"
+#include "detection/losses/gumbel.h"
+#include "detection/losses/sigmoid_cross_entropy_body.h"
+#include "tests/crew.h"
+#include "tests/detection/loss_oracles.h"
+
+using namespace tailseg;
+using namespace tailseg::loss_check;
+
+namespace {
+
+Oracle gumbel_oracle(Long low, Long high, bool published, Long ceiling = 0) {
+  return [=](const Input& in) {
+    Expected out = binary_oracle(
+        in, [=](Long z, bool y) { return gumbel_point(z, y, low, high, published); }, one);
+    if (ceiling > 0 && out.loss > ceiling) out = {double(ceiling), in.nothing().gradient};
+    return out;
+  };
+}
+
+GumbelOptions gumbel(const char* gradient, double ceiling, double low = -4, double high = 10) {
+  GumbelOptions options;
+  options.activation.gradient = gradient;
+  options.activation.clamp_low = low;
+  options.activation.clamp_high = high;
+  options.loss_ceiling = ceiling;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("sigmoid loss equals its definition, with a background column and without") {
+  SigmoidOptions options;
+  const Oracle oracle = [](const Input& in) { return binary_oracle(in, sigmoid_point, one); };
+  check_against(oracle, options);
+  check_gradient(options, cases()[0]);
+  options.background = "none";
+  check_against(oracle, options);
+  check_gradient(options, cases()[0]);
+  check_gradient(options, Case{"logits of 100", 5, 6, 100});
+}
+
+TEST_CASE("sigmoid loss by hand: the sum over columns is divided by rows only; scores are what they are called") {
+  SigmoidOptions options;
+  options.background = "none";
+  const std::vector<double> z{0, std::log(3.0), 0};  // 1/2, 3/4, 1/2
+  const Result object = one_row(options, 3, z, 1), background = one_row(options, 3, z, 3);
+  REQUIRE(object.loss == Approx(2 * std::log(2.0) + std::log(4.0 / 3)));
+  REQUIRE(object.gradient[1] == Approx(-0.25));
+  REQUIRE(object.counts == std::vector<int32_t>{1, 1});
+  REQUIRE(background.loss == Approx(2 * std::log(2.0) + std::log(4.0)));
+  REQUIRE(background.counts == std::vector<int32_t>{1, 0});
+  for (Context* ctx : devices()) {
+    const Tensor row = Tensor::from(*ctx, {1, 3}, std::vector<float>(z.begin(), z.end()));
+    const auto scores_of = [&](int64_t classes) {
+      return Made(*ctx, options, classes).loss->scores(*ctx, row).to_vector<float>(*ctx);
+    };
+    REQUIRE(scores_of(3)[1] == Approx(0.75));
+    options.background = "column";
+    REQUIRE(scores_of(2)[1] == Approx(0.6));  // of 1 + 3 + 1
+    options.scores = "sigmoid";
+    REQUIRE(scores_of(2)[1] == Approx(0.75));
+    options = SigmoidOptions();
+    options.background = "none";
+  }
+}
+
+TEST_CASE("Gumbel: the table of METHODS 1.12 to every digit it has") {
+  struct Line {
+    double z, eta, positive, positive_slope, negative, negative_slope;
+  };
+  const GumbelLink<double> exact{-4, 10, false};
+  for (const Line& l :
+       {Line{-2, 6.1798e-4, 7.38906, -7.38906, 6.182e-4, 4.569e-3}, Line{0, 0.367879, 1, -1, 0.458675, 0.581977},
+        Line{2, 0.873423, 0.135335, -0.135335, 2.0669, 0.93385},
+        Line{5, 0.993285, 6.738e-3, -6.738e-3, 5.0034, 0.99663}}) {
+    REQUIRE(exact.probability(l.z) == Approx(l.eta).epsilon(1e-4));
+    REQUIRE(exact(l.z, true).value == Approx(l.positive).epsilon(1e-4));
+    REQUIRE(exact(l.z, true).slope == Approx(l.positive_slope).epsilon(1e-4));
+    REQUIRE(exact(l.z, false).value == Approx(l.negative).epsilon(1e-4));
+    REQUIRE(exact(l.z, false).slope == Approx(l.negative_slope).epsilon(1e-4));
+  }
+  const GumbelLink<double> published{-4, 10, true};  // the collapse below -3.3
+  REQUIRE(published(-3.3, true).slope == Approx(-27.1).epsilon(2e-3));
+  REQUIRE(published(-3.4, true).slope == Approx(-2.9).epsilon(2e-2));
+  REQUIRE(published(-3.5, true).slope == Approx(-0.14).epsilon(5e-2));
+  REQUIRE(published(-4.0, true).slope == Approx(-1.1e-10).epsilon(5e-2));
+  REQUIRE(exact(-4.0, true).slope == Approx(-54.6).epsilon(1e-3));
+  REQUIRE(exact(10.0, false).slope > 0.9999);  // the limits themselves pass their gradient
+  REQUIRE(exact(10.001, false).slope == 0);
+  REQUIRE(exact(-4.001, true).slope == 0);
+  REQUIRE(exact(-4.001, true).value == exact(-4.0, true).value);
+  REQUIRE(std::isnan(exact(NAN, true).value));
+}
+
+TEST_CASE("Gumbel loss equals its definition: as published, exact, with wide clamps") {
+  const Tolerance by_slope{.scale = 60, .bfloat16 = 5e-2};
+  check_against(gumbel_oracle(-4, 10, true, 20), gumbel("collapsed", 20), by_slope);
+  check_against(gumbel_oracle(-4, 10, true), gumbel("collapsed", 0), by_slope);
+  check_against(gumbel_oracle(-4, 10, false), gumbel("exact", 0), by_slope);
+  check_against(gumbel_oracle(-20, 50, false), gumbel("exact", 0, -20, 50), {.scale = 5e8, .bfloat16 = 5e-2});
+  check_gradient(gumbel("exact", 0), Case{"inside the clamps", 7, 12, 3.5});
+}
+
+TEST_CASE("Gumbel: a loss above the ceiling is cut to it and teaches nothing") {
+  const Result cut = one_row(gumbel("exact", 20), 1, {-4, -4}, 0);  // 54.6 and about 0
+  REQUIRE(cut.loss == 20);
+  REQUIRE(cut.gradient == std::vector<double>{0, 0});
+  REQUIRE(one_row(gumbel("exact", 0), 1, {-4, -4}, 0).loss == Approx(std::exp(4.0)));
+}
+
+TEST_CASE("losses with a probability a class: the bodies agree on one lane and on a crew") {
+  const Case c{"mixed", 35, 9, 4};
+  const std::vector<double> z = logits_of(c, 36);
+  const std::vector<int32_t> labels = labels_of(c);
+  const auto compare_links = [&](const auto& link) {
+    using Link = std::decay_t<decltype(link)>;
+    struct Out {
+      std::vector<double> gradient = std::vector<double>(9 * 36, NAN), values = std::vector<double>(9, NAN);
+      std::vector<double> scores = std::vector<double>(9 * 35, NAN);
+      std::vector<int32_t> hits = std::vector<int32_t>(9, -7);
+    } solo, crews;
+    const auto body = [&](Out& o) {
+      return BinaryClassRow<double, Link>{
+          {z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(), 36, 35}, link};
+    };
+    run_solo(9, body(solo));
+    crew::run(5, 9, body(crews));
+    run_solo(9, LinkScores<double, Link>{z.data(), solo.scores.data(), 36, 35, link});
+    crew::run(5, 9, LinkScores<double, Link>{z.data(), crews.scores.data(), 36, 35, link});
+    REQUIRE(solo.hits == crews.hits);
+    REQUIRE(solo.scores == crews.scores);
+    REQUIRE(solo.gradient == crews.gradient);
+    for (size_t i = 0; i < 9; ++i) REQUIRE(crews.values[i] == Approx(solo.values[i]));
+  };
+  compare_links(SigmoidLink{});
+  compare_links(GumbelLink<double>{-4, 10, true});
+}
