@@ -5,7 +5,6 @@
 #include "detection/losses/smooth_l1.h"
 #include "detection/losses/uniform_draws.h"
 #include "detection/roi_rows.h"
-#include "detection/selective_predictor.h"
 #include "tensor/profiler.h"
 
 namespace tailseg {
@@ -24,6 +23,7 @@ MaskRcnnOptions completed(MaskRcnnOptions options) {
   TS_CHECK(options.classes >= 1, "Mask R-CNN for ", options.classes, " classes");
   options.rpn_loss.anchors_per_cell = anchors_per_cell(options.anchors);
   options.box_head.classes = options.mask_head.classes = options.classes;
+  options.mask_head.statistics = options.box_head.statistics;
   options.box_head.pooled = options.box_pool.output_size;
   options.mask_targets.size = 2 * options.mask_pool.output_size;
   options.postprocess.coder = options.roi_coder;
@@ -185,9 +185,7 @@ void MaskRcnn::box_losses(Context& ctx, const Features& features, const ImageBat
 
   const Variable x = box_head_.features(ctx, all.pooled);
   const Variable logits = box_head_.class_logits(ctx, x);
-  const Linear& delta_layer = box_head_.delta_layer();
-  const Variable offsets = selective_deltas(ctx, x, delta_layer.weight, delta_layer.bias,
-                                            foreground_labels(ctx, all.label, options_.classes));
+  const Variable offsets = box_head_.deltas(ctx, x, all.label);
 
   SpanScope span(ctx, "loss/box");
   const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
@@ -210,7 +208,7 @@ Variable MaskRcnn::mask_loss(Context& ctx, const Features& features, const Image
   const Tensor matched = gather_rows(ctx, flat_rows(rois.truth), rows);
 
   const Variable x = mask_head_.features(ctx, pool(ctx, features, boxes, image, options_.mask_pool));
-  const Variable logits = selective_mask(ctx, x, mask_head_.predictor_weight(), mask_head_.predictor_bias(), label);
+  const Variable logits = mask_head_.logits(ctx, x, label);
   SpanScope span(ctx, "loss/mask");
   const MaskTargetInput input{boxes, image, matched,
                               options_.mask_frame_is_padded ? batch_frame(ctx, images) : images.sizes,
@@ -258,7 +256,8 @@ Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images) {
                                 .deltas = box_head_.all_deltas(ctx, x).value(),
                                 .proposals = &proposals,
                                 .image_sizes = images.sizes,
-                                .photo_sizes = images.photo_sizes},
+                                .photo_sizes = images.photo_sizes,
+                                .filter_of = box_head_.filter_of()},
                                options_.postprocess);
 
   BoxSet& photo = out.detections.photo;
@@ -269,8 +268,8 @@ Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images) {
   }
   const Tensor owner = image_by_count(ctx, photo.count, photo.capacity());
   const Variable pooled = pool(ctx, features, flat_rows(out.detections.network_boxes), owner, options_.mask_pool);
-  const Variable logits = selective_mask(ctx, mask_head_.features(ctx, pooled), mask_head_.predictor_weight(),
-                                         mask_head_.predictor_bias(), photo.labels.reshape({photo.labels.elements()}));
+  const Variable logits =
+      mask_head_.logits(ctx, mask_head_.features(ctx, pooled), photo.labels.reshape({photo.labels.elements()}));
   out.masks = sigmoid(ctx, logits.value());
   return out;
 }
