@@ -44,13 +44,26 @@ void collect(Context& ctx, const PostprocessInput& input, const PostprocessOptio
   const Tensor labels = Tensor::empty(ctx, {images, candidates}, DType::int32);
   const Tensor valid = Tensor::empty(ctx, {images, candidates}, DType::uint8);
   for_each_item(ctx, images * candidates,
-                DecodeCandidates<Real>{
-                    ranked.indices.data<int32_t>(), ranked.values.data<Real>(), input.proposals->boxes.data<Real>(),
-                    input.deltas.data<Real>(), input.image_sizes.data<int32_t>(), input.photo_sizes.data<int32_t>(),
-                    so_far.survivors(), boxes.data<Real>(), nms_boxes.data<Real>(), labels.data<int32_t>(),
-                    valid.data<uint8_t>(), input.proposals->capacity(), candidates, classes,
-                    BoxCoder<Real>::of(options.coder), Real(options.smallest_side), Real(options.nms_threshold),
-                    input.deltas.size(1) != 4 * classes, options.rescale_before_nms});
+                DecodeCandidates<Real>{ranked.indices.data<int32_t>(),
+                                       ranked.values.data<Real>(),
+                                       input.proposals->boxes.data<Real>(),
+                                       input.deltas.data<Real>(),
+                                       input.filter_of.defined() ? input.filter_of.data<int32_t>() : nullptr,
+                                       input.image_sizes.data<int32_t>(),
+                                       input.photo_sizes.data<int32_t>(),
+                                       so_far.survivors(),
+                                       boxes.data<Real>(),
+                                       nms_boxes.data<Real>(),
+                                       labels.data<int32_t>(),
+                                       valid.data<uint8_t>(),
+                                       input.proposals->capacity(),
+                                       candidates,
+                                       classes,
+                                       input.deltas.size(1) / 4,
+                                       BoxCoder<Real>::of(options.coder),
+                                       Real(options.smallest_side),
+                                       Real(options.nms_threshold),
+                                       options.rescale_before_nms});
   const NmsResult nms = nms_sorted(ctx, {.boxes = nms_boxes, .labels = &labels, .valid = &valid, .limit = &so_far.room},
                                    options.nms_threshold, options.max_detections);
   const BatchDetections& out = so_far.out;
@@ -98,9 +111,12 @@ void check_input(const PostprocessInput& input, const PostprocessOptions& option
   check_box_set("postprocess: proposals", *input.proposals);
   const int64_t images = input.proposals->images(), rows = images * input.proposals->capacity();
   check_shape("postprocess: scores", input.scores, {rows, -1});
-  TS_CHECK(
-      input.deltas.size(0) == rows && (input.deltas.size(1) == 4 || input.deltas.size(1) == 4 * input.scores.size(1)),
-      "postprocess: deltas ", input.deltas.shape(), " for scores ", input.scores.shape());
+  const int64_t classes = input.scores.size(1), columns = input.deltas.axes() == 2 ? input.deltas.size(1) : 0;
+  const bool fits =
+      input.filter_of.defined() ? columns > 0 && columns % 4 == 0 : columns == 4 || columns == 4 * classes;
+  TS_CHECK(fits && input.deltas.size(0) == rows, "postprocess: deltas ", input.deltas.shape(), " for scores ",
+           input.scores.shape());
+  if (input.filter_of.defined()) check_shape("postprocess: filter_of", input.filter_of, {classes});
   check_shape("postprocess: image sizes", input.image_sizes, {images, 2});
   check_shape("postprocess: photo sizes", input.photo_sizes, {images, 2});
   TS_CHECK(options.max_detections > 0 && options.chunk > 0, "postprocess: max_detections ", options.max_detections,

@@ -26,10 +26,11 @@ struct PostprocessOptions {
 
 struct PostprocessInput {
   Tensor scores;            // [N * P, C] probabilities without the background column
-  Tensor deltas;            // [N * P, 4 * C], or [N * P, 4] class-agnostic
+  Tensor deltas;            // [N * P, 4 * C], [N * P, 4] class-agnostic, or [N * P, 4 * sets] with filter_of
   const BoxSet* proposals;  // [N, P], network frame
   Tensor image_sizes;       // [N, 2] int32: height and width in the network's frame, without padding
   Tensor photo_sizes;       // [N, 2] int32: height and width of the photo; equal sizes: no rescaling
+  Tensor filter_of = {};    // [C] int32: which four of the deltas are a class's (filter_map.h), or undefined
 };
 
 struct BatchDetections {

@@ -66,7 +66,8 @@ struct DecodeCandidates {
   const int32_t* index;       // [N, K]: proposal * C + class, -1: none
   const Real* keys;           // [N, K]
   const Real* proposals;      // [N, P, 4]
-  const Real* deltas;         // [N * P, 4 * C or 4]
+  const Real* deltas;         // [N * P, 4 * sets]
+  const int32_t* filter_of;   // [C], or null: class c's deltas are set c, or the only one
   const int32_t* image_size;  // [N, 2]
   const int32_t* photo_size;  // [N, 2]
   Survivors<Real> so_far;
@@ -74,11 +75,12 @@ struct DecodeCandidates {
   Real* nms_boxes;  // [N, K, 4] the frame in which suppression works
   int32_t* labels;  // [N, K]
   uint8_t* valid;   // [N, K]
-  int64_t per_image, candidates, classes;
+  int64_t per_image, candidates, classes, sets;
   BoxCoder<Real> coder;
   Real smallest_side, nms_threshold;
-  bool class_agnostic, rescale;
+  bool rescale;
 
+  TS_HD int64_t set_of(int32_t label) const { return filter_of ? filter_of[label] : (sets == 1 ? 0 : label); }
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
     if (group.rank() != 0) return;
@@ -90,7 +92,7 @@ struct DecodeCandidates {
     if (good) {
       const int64_t row = n * per_image + pair / classes;
       label = static_cast<int32_t>(pair % classes);
-      const Real* d = deltas + (class_agnostic ? row * 4 : (row * classes + label) * 4);
+      const Real* d = deltas + (row * sets + set_of(label)) * 4;
       box = clip_box(coder.decode(load_box(proposals + row * 4), d[0], d[1], d[2], d[3]), Real(image_size[n * 2]),
                      Real(image_size[n * 2 + 1]));
       nms_box = rescale ? PhotoScale<Real>::of(image_size + n * 2, photo_size + n * 2)(box) : box;

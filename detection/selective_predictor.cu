@@ -8,15 +8,30 @@ namespace {
 
 struct Layer {
   Variable x, w, b;
-  Tensor label;
+  Tensor label, filter_of;
   SelectiveShape shape;
+  NormalizedOptions norm;
+  Tensor factor, bend;  // [R, P], undefined without normalisation
 };
+
+template <class T>
+T* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
 
 template <class Scalar>
 void forward(Context& ctx, const Layer& l, const Tensor& y) {
+  using Real = ComputeType<Scalar>;
   for_each_item(ctx, l.shape.rois * l.shape.tiles,
-                SelectiveForward<Scalar>{l.shape, l.x.value().data<Scalar>(), l.w.value().data<Scalar>(),
-                                         l.b.value().data<Scalar>(), l.label.data<int32_t>(), y.data<Scalar>()});
+                SelectiveForward<Scalar>{l.shape,
+                                         l.x.value().data<Scalar>(),
+                                         l.w.value().data<Scalar>(),
+                                         l.b.value().data<Scalar>(),
+                                         l.label.data<int32_t>(),
+                                         y.data<Scalar>(),
+                                         data_or_null<Real>(l.factor),
+                                         data_or_null<Real>(l.bend),
+                                         {Real(l.norm.temperature), Real(l.norm.power), Real(l.norm.eps)}});
 }
 
 template <class Scalar>
@@ -33,25 +48,39 @@ void backward(Context& ctx, const Layer& l, const Tensor& dy) {
     db = l.b.grad_destination(ctx);
     db_tiles = Tensor::empty(ctx, {s.rois * s.tiles, s.outputs}, dtype_of<Real>());
   }
-  auto data = []<class T>(const Tensor& t, T) { return t.defined() ? t.data<T>() : nullptr; };
   for_each_item(ctx, s.rois * s.tiles,
                 SelectiveBackward<Scalar>{s, l.x.value().data<Scalar>(), l.w.value().data<Scalar>(), dy.data<Scalar>(),
-                                          l.label.data<int32_t>(), data(dx, Scalar{}), data(dw_tiles, Real{}),
-                                          data(db_tiles, Real{})});
+                                          l.label.data<int32_t>(), data_or_null<Scalar>(dx),
+                                          data_or_null<Real>(dw_tiles), data_or_null<Real>(db_tiles),
+                                          data_or_null<Real>(l.factor), data_or_null<Real>(l.bend)});
   if (dw.defined() || db.defined()) {
-    for_each_item(ctx, s.classes,
-                  SelectiveFilterGradient<Scalar>{s, l.label.data<int32_t>(), data(dw_tiles, Real{}),
-                                                  data(db_tiles, Real{}), data(dw, Scalar{}), data(db, Scalar{})});
+    for_each_item(ctx, s.filters,
+                  SelectiveFilterGradient<Scalar>{s, l.label.data<int32_t>(), data_or_null<Real>(dw_tiles),
+                                                  data_or_null<Real>(db_tiles), data_or_null<Scalar>(dw),
+                                                  data_or_null<Scalar>(db)});
   }
   if (dx.defined()) l.x.accumulate(ctx, dx);
   if (dw.defined()) l.w.accumulate(ctx, dw);
   if (db.defined()) l.b.accumulate(ctx, db);
 }
 
-Variable run(Context& ctx, const char* name, const Layer& layer, const Shape& result) {
-  check_shape(name, layer.b.value(), {layer.shape.classes * layer.shape.outputs});
-  check_shape(name, layer.label, {layer.shape.rois});
+Variable run(Context& ctx, const char* name, Layer layer, const Shape& result, const SelectiveOptions& options) {
+  SelectiveShape& shape = layer.shape;
+  check_shape(name, layer.b.value(), {shape.filters * shape.outputs});
+  check_shape(name, layer.label, {shape.rois});
+  if (options.filter_of.defined()) {
+    check_shape(name, options.filter_of, {-1});
+    layer.filter_of = options.filter_of;
+    shape.filter_of = options.filter_of.data<int32_t>();
+    shape.classes = options.filter_of.size(0);
+  }
   const DType dtype = layer.x.value().dtype();
+  if (options.normalized) {
+    layer.norm = *options.normalized;
+    const DType real = dtype == DType::float64 ? dtype : DType::float32;
+    layer.factor = Tensor::empty(ctx, {shape.rois, shape.positions}, real);
+    layer.bend = Tensor::empty(ctx, {shape.rois, shape.positions}, real);
+  }
   const Tensor y = Tensor::empty(ctx, result, dtype);
   dispatch_floating(dtype, name, [&]<class Scalar>(Scalar) { forward<Scalar>(ctx, layer, y); });
   return record(ctx, name, y, {layer.x, layer.w, layer.b}, [layer, name](Context& c, const Tensor& dy) {
@@ -62,21 +91,26 @@ Variable run(Context& ctx, const char* name, const Layer& layer, const Shape& re
 }  // namespace
 
 Variable selective_mask(Context& ctx, const Variable& features, const Variable& weight, const Variable& bias,
-                        const Tensor& label) {
+                        const Tensor& label, const SelectiveOptions& options) {
   check_shape("selective_mask: features", features.value(), {-1, -1, -1, -1});
   const int64_t rows = features.size(1), columns = features.size(2);
   check_shape("selective_mask: weight", weight.value(), {-1, 1, 1, features.size(3)});
+  const NormalizedOptions* norm = options.normalized;
+  const Variable filters = norm ? normalize_rows(ctx, weight, 1, norm->power, norm->eps) : weight;
   const SelectiveShape shape{features.size(0), rows * columns, 1, features.size(3), weight.size(0), columns, rows};
-  return run(ctx, "selective_mask", {features, weight, bias, label, shape}, {features.size(0), rows, columns});
+  return run(ctx, "selective_mask", {features, filters, bias, label, {}, shape, {}, {}, {}},
+             {features.size(0), rows, columns}, options);
 }
 
 Variable selective_deltas(Context& ctx, const Variable& features, const Variable& weight, const Variable& bias,
-                          const Tensor& label) {
+                          const Tensor& label, const SelectiveOptions& options) {
   check_shape("selective_deltas: features", features.value(), {-1, -1});
   check_shape("selective_deltas: weight", weight.value(), {-1, features.size(1)});
   TS_CHECK(weight.size(0) % 4 == 0, "selective_deltas: weight ", weight.shape(), "; expected 4 rows a class");
+  TS_CHECK(!options.normalized, "selective_deltas: box offsets come from a plain layer (METHODS 2.1)");
   const SelectiveShape shape{features.size(0), 1, 4, features.size(1), weight.size(0) / 4, 1, 1};
-  return run(ctx, "selective_deltas", {features, weight, bias, label, shape}, {features.size(0), 4});
+  return run(ctx, "selective_deltas", {features, weight, bias, label, {}, shape, {}, {}, {}}, {features.size(0), 4},
+             options);
 }
 
 }  // namespace tailseg

@@ -1,21 +1,27 @@
 // The last layer of a head, of which only one class's outputs are wanted for each RoI. P positions a RoI (28 x 28 mask
 // pixels, or 1), J outputs a class and position (1 mask logit, or 4 box offsets), F features:
-//   y[r, p, j] = b[k J + j] + sum over f of  w[k J + j, f] * x[r, p, f]      with k the class of RoI r.
+//   y[r, p, j] = b[k J + j] + sum over f of  w[k J + j, f] * x[r, p, f]      with k the filters of RoI r's class.
+// Normalised (J = 1), with the terms of autograd/normalized_linear_body.h for x[r, p]:
+//   y = b + factor * (w . x)      dx = dy * (factor * w - pull * (w . x) * x)      dw = dy * factor * x
 #pragma once
 
+#include "autograd/normalized_linear_body.h"
 #include "tensor/channel_run.h"
 
 namespace tailseg {
 
 struct SelectiveShape {
-  int64_t rois, positions, outputs, features, classes;
-  int64_t tile;   // positions that one item does
-  int64_t tiles;  // of one RoI
+  int64_t rois, positions, outputs, features, filters;
+  int64_t tile;                        // positions that one item does
+  int64_t tiles;                       // of one RoI
+  const int32_t* filter_of = nullptr;  // [classes] the filters that serve a class, or null: one each, or one for all
+  int64_t classes = 0;                 // of filter_of
 
-  // The class whose filters a RoI uses, -1 for none. A single class serves every label that is in use.
-  TS_HD int64_t class_of(int32_t label) const {
+  // The filters that a RoI uses, -1 for none. Without filter_of a single one serves every label that is in use.
+  TS_HD int64_t filter(int32_t label) const {
     if (label < 0) return -1;
-    return classes == 1 ? 0 : (label < classes ? label : -1);
+    if (filter_of) return label < classes ? filter_of[label] : -1;
+    return filters == 1 ? 0 : (label < filters ? label : -1);
   }
 };
 
@@ -26,16 +32,19 @@ struct SelectiveForward {
   static constexpr Lanes lanes = Lanes::warp;
   using Real = ComputeType<Scalar>;
   SelectiveShape shape;
-  const Scalar* x;        // [R, P, F]
-  const Scalar* w;        // [K * J, F]
-  const Scalar* b;        // [K * J]
-  const int32_t* labels;  // [R]
-  Scalar* y;              // [R, P, J]
+  const Scalar* x;         // [R, P, F]
+  const Scalar* w;         // [K * J, F]
+  const Scalar* b;         // [K * J]
+  const int32_t* labels;   // [R]
+  Scalar* y;               // [R, P, J]
+  Real* factor = nullptr;  // [R, P] or null: not normalised
+  Real* bend = nullptr;    // [R, P] pull * (w . x), likewise
+  RowNormValues<Real> norm = {};
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
     const int64_t roi = item / shape.tiles, begin = item % shape.tiles * shape.tile;
-    const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.class_of(labels[roi]);
+    const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.filter(labels[roi]);
     const Scalar* rows = x + roi * shape.positions * shape.features;
     Scalar* out = y + roi * shape.positions * shape.outputs;
     for (int64_t p = begin; p < end; ++p) {
@@ -45,6 +54,7 @@ struct SelectiveForward {
           const Scalar* row = rows + p * shape.features;
           const Scalar* filter = w + (k * shape.outputs + j) * shape.features;
           total = sum_over<Real>(group, shape.features, [&](int64_t f) { return Real(filter[f]) * Real(row[f]); });
+          if (factor) total = normalized(group, roi * shape.positions + p, row, total);
           total += Real(b[k * shape.outputs + j]);
         }
         if (group.rank() == 0) out[p * shape.outputs + j] = Scalar(total);
@@ -53,7 +63,19 @@ struct SelectiveForward {
   }
   Cost cost(int64_t) const {
     const double elements = double(shape.rois) * double(shape.positions) * double(shape.features);
-    return {elements * sizeof(Scalar), 2.0 * elements * double(shape.outputs)};
+    return {elements * sizeof(Scalar), (factor ? 4.0 : 2.0) * elements * double(shape.outputs)};
+  }
+
+ private:
+  template <class Group>
+  TS_HD Real normalized(Group group, int64_t position, const Scalar* row, Real product) const {
+    const Real squares = sum_over<Real>(group, shape.features, [&](int64_t f) { return Real(row[f]) * Real(row[f]); });
+    const RowTerms<Real> terms = norm.at(squares);
+    if (group.rank() == 0) {
+      factor[position] = terms.factor;
+      bend[position] = terms.pull * product;
+    }
+    return terms.factor * product;
   }
 };
 
@@ -68,14 +90,16 @@ struct SelectiveBackward {
   const Scalar* w;
   const Scalar* dy;  // [R, P, J]
   const int32_t* labels;
-  Scalar* dx;      // [R, P, F] or null
-  Real* dw_tiles;  // [R * tiles, J, F] or null
-  Real* db_tiles;  // [R * tiles, J] or null
+  Scalar* dx;                    // [R, P, F] or null
+  Real* dw_tiles;                // [R * tiles, J, F] or null
+  Real* db_tiles;                // [R * tiles, J] or null
+  const Real* factor = nullptr;  // as the forward pass left them
+  const Real* bend = nullptr;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
     const int64_t roi = item / shape.tiles, begin = item % shape.tiles * shape.tile;
-    const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.class_of(labels[roi]);
+    const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.filter(labels[roi]);
     constexpr int64_t kRun = kChannelRun<Group, 128>;
     for (int64_t f = group.rank() * kRun; f < shape.features; f += group.size() * kRun) {
       const int64_t count = math::min(kRun, shape.features - f);
@@ -98,6 +122,9 @@ struct SelectiveBackward {
   }
 
  private:
+  TS_HD Real scaled(Scalar seed, int64_t roi, int64_t p) const {
+    return factor ? Real(seed) * factor[roi * shape.positions + p] : Real(seed);
+  }
   TS_HD void clear(Scalar* to, int64_t rows, int64_t count) const {
     for (int64_t p = 0; p < rows; ++p) {
       for (int64_t v = 0; v < count; ++v) to[p * shape.features + v] = Scalar(Real(0));
@@ -109,7 +136,11 @@ struct SelectiveBackward {
       const Scalar* seed = dy + (roi * shape.positions + p) * shape.outputs;
       Real sums[kRun] = {};
       for (int64_t j = 0; j < shape.outputs; ++j) {
-        add_scaled<kRun>(sums, Real(seed[j]), w + (k * shape.outputs + j) * shape.features + f, count);
+        add_scaled<kRun>(sums, scaled(seed[j], roi, p), w + (k * shape.outputs + j) * shape.features + f, count);
+      }
+      if (bend) {
+        const Real back = -Real(seed[0]) * bend[roi * shape.positions + p];
+        add_scaled<kRun>(sums, back, x + (roi * shape.positions + p) * shape.features + f, count);
       }
       Scalar* to = dx + (roi * shape.positions + p) * shape.features + f;
       for (int64_t v = 0; v < count; ++v) to[v] = Scalar(sums[v]);
@@ -120,7 +151,7 @@ struct SelectiveBackward {
     for (int64_t j = 0; j < shape.outputs; ++j) {
       Real sums[kRun] = {};
       for (int64_t p = begin; p < end; ++p) {
-        add_scaled<kRun>(sums, Real(dy[(roi * shape.positions + p) * shape.outputs + j]),
+        add_scaled<kRun>(sums, scaled(dy[(roi * shape.positions + p) * shape.outputs + j], roi, p),
                          x + (roi * shape.positions + p) * shape.features + f, count);
       }
       Real* to = dw_tiles + (item * shape.outputs + j) * shape.features + f;
@@ -129,7 +160,7 @@ struct SelectiveBackward {
   }
 };
 
-// Adds the tiles of each class's RoIs, in their order. One item = one class; lanes walk the features.
+// Adds the tiles of each filter's RoIs, in their order. One item = one class's filters; lanes walk the features.
 template <class Scalar>
 struct SelectiveFilterGradient {
   static constexpr const char* name = "selective_filter_gradient";
@@ -146,7 +177,7 @@ struct SelectiveFilterGradient {
   TS_HD void operator()(Group group, int64_t k) const {
     // Most of a thousand classes have no RoI in a batch: look for the first one before anything else.
     const int64_t first = -max_over<int64_t>(group, shape.rois, -shape.rois, [&](int64_t roi) {
-      return shape.class_of(labels[roi]) == k ? -roi : -shape.rois;
+      return shape.filter(labels[roi]) == k ? -roi : -shape.rois;
     });
     constexpr int64_t kRun = kChannelRun<Group, 128>;
     for (int64_t j = 0; dw && j < shape.outputs; ++j) {
@@ -157,7 +188,7 @@ struct SelectiveFilterGradient {
     for (int64_t j = group.rank(); db && j < shape.outputs; j += group.size()) {
       Real total = Real(0);
       for (int64_t roi = first; roi < shape.rois; ++roi) {
-        if (shape.class_of(labels[roi]) != k) continue;
+        if (shape.filter(labels[roi]) != k) continue;
         for (int64_t tile = roi * shape.tiles; tile < (roi + 1) * shape.tiles; ++tile) {
           total += db_tiles[tile * shape.outputs + j];
         }
@@ -176,7 +207,7 @@ struct SelectiveFilterGradient {
   TS_HD void add_filters(int64_t k, int64_t j, int64_t first, int64_t f, int64_t count) const {
     Real sums[kRun] = {};
     for (int64_t roi = first; roi < shape.rois; ++roi) {
-      if (shape.class_of(labels[roi]) != k) continue;
+      if (shape.filter(labels[roi]) != k) continue;
       for (int64_t tile = roi * shape.tiles; tile < (roi + 1) * shape.tiles; ++tile) {
         const Real* part = dw_tiles + (tile * shape.outputs + j) * shape.features + f;
         for (int64_t v = 0; v < count; ++v) sums[v] += part[v];

@@ -175,6 +175,7 @@ TEST_CASE("chunk bodies give the same on a crew") {
                                    best.data(),
                                    proposals.data(),
                                    deltas.data(),
+                                   nullptr,
                                    sizes.data(),
                                    photos.data(),
                                    so_far,
@@ -185,10 +186,10 @@ TEST_CASE("chunk bodies give the same on a crew") {
                                    40,
                                    chunk,
                                    7,
+                                   7,
                                    BoxCoder<float>::of({}),
                                    0.f,
                                    0.2f,
-                                   false,
                                    true};
   };
   std::vector<float> boxes(400), nms_boxes(400), crew_boxes(400), crew_nms_boxes(400);

@@ -111,15 +111,25 @@ std::vector<Found> oracle(const Case& c, int64_t n, const PostprocessOptions& op
   return out;
 }
 
-void compare(Context& ctx, const Case& c, const PostprocessOptions& options) {
+// With filter_of, classes of one set have equal deltas in `c`, and the op sees each set's once.
+void compare(Context& ctx, const Case& c, const PostprocessOptions& options,
+             const std::vector<int32_t>& filter_of = {}) {
   BoxSet proposals;
   proposals.boxes = Tensor::from(ctx, {c.images, c.proposals, 4}, c.boxes);
   proposals.count = Tensor::from(ctx, {c.images}, c.count);
   const int64_t rows = c.images * c.proposals;
-  const PostprocessInput input{Tensor::from(ctx, {rows, c.classes}, c.scores),
-                               Tensor::from(ctx, {rows, int64_t(c.deltas.size()) / rows}, c.deltas), &proposals,
-                               Tensor::from(ctx, {c.images, 2}, c.image_sizes),
-                               Tensor::from(ctx, {c.images, 2}, c.photo_sizes)};
+  std::vector<float> deltas = filter_of.empty() ? c.deltas : std::vector<float>();
+  for (int64_t row = 0; row < rows && !filter_of.empty(); ++row) {
+    for (int32_t set = 0; set <= *std::max_element(filter_of.begin(), filter_of.end()); ++set) {
+      const auto k = std::find(filter_of.begin(), filter_of.end(), set) - filter_of.begin();
+      const auto from = c.deltas.begin() + (row * c.classes + k) * 4;
+      deltas.insert(deltas.end(), from, from + 4);
+    }
+  }
+  PostprocessInput input{
+      Tensor::from(ctx, {rows, c.classes}, c.scores), Tensor::from(ctx, {rows, int64_t(deltas.size()) / rows}, deltas),
+      &proposals, Tensor::from(ctx, {c.images, 2}, c.image_sizes), Tensor::from(ctx, {c.images, 2}, c.photo_sizes)};
+  if (!filter_of.empty()) input.filter_of = Tensor::from(ctx, {int64_t(filter_of.size())}, filter_of);
   const BatchDetections got = postprocess(ctx, input, options);
   const auto boxes = got.photo.boxes.to_vector<float>(ctx);
   const auto scores = got.photo.scores.to_vector<float>(ctx);
@@ -150,6 +160,19 @@ TEST_CASE("postprocessing equals per-class suppression followed by the best of a
               {.score_threshold = 0.3, .max_detections = 17});
       compare(*ctx, Case(40, 5, seed, false, 0),
               {.score_threshold = 0.05, .smallest_side = 4, .rescale_before_nms = false});
+    }
+  }
+}
+
+TEST_CASE("classes that share their deltas are decoded as if each had its own") {
+  const std::vector<int32_t> filter_of{0, 3, 1, 3, 2};
+  for (Context* ctx : devices()) {
+    for (unsigned seed = 0; seed < 3; ++seed) {
+      Case c(40, 5, seed, false, 0);
+      for (size_t row = 0; row < c.deltas.size(); row += 20) {
+        std::copy_n(c.deltas.begin() + std::ptrdiff_t(row) + 4, 4, c.deltas.begin() + std::ptrdiff_t(row) + 12);
+      }
+      compare(*ctx, c, {.score_threshold = 0.3, .max_detections = 17}, filter_of);
     }
   }
 }
