@@ -17,6 +17,11 @@ Variable scale(Context& ctx, const Variable& a, double alpha) {
                 [a, alpha](Context& c, const Tensor& dy) { a.accumulate(c, scale(c, dy, alpha)); });
 }
 
+Variable scale_gradient(Context& ctx, const Variable& a, double alpha) {
+  return record(ctx, "scale_gradient", a.value(), {a},
+                [a, alpha](Context& c, const Tensor& dy) { a.accumulate(c, scale(c, dy, alpha)); });
+}
+
 Variable multiply(Context& ctx, const Variable& a, const Variable& b) {
   return record(ctx, "multiply", multiply(ctx, a.value(), b.value()), {a, b}, [a, b](Context& c, const Tensor& dy) {
     if (a.requires_grad()) a.accumulate(c, multiply(c, dy, b.value()));

@@ -1,18 +1,12 @@
 #include "detection/mask_rcnn.h"
 
 #include "autograd/arithmetic.h"
-#include "detection/losses/binary_cross_entropy.h"
-#include "detection/losses/smooth_l1.h"
-#include "detection/losses/uniform_draws.h"
-#include "detection/roi_rows.h"
 #include "tensor/profiler.h"
 
 namespace tailseg {
 namespace {
 
-constexpr size_t kPooledLevels = 4;  // P2..P5; P6 is never pooled
 constexpr size_t kCachedAnchors = 64;
-constexpr int64_t kObjectsAnImage = 1 << 16, kMostImages = 1 << 14;  // at most; they number the objects of a batch
 
 int64_t anchors_per_cell(const AnchorOptions& options) {
   return static_cast<int64_t>(options.sizes.at(0).size() * options.ratios.size());
@@ -31,39 +25,20 @@ MaskRcnnOptions completed(MaskRcnnOptions options) {
   return options;
 }
 
-// The padded batch's own size, for every image.
-Tensor batch_frame(Context& ctx, const ImageBatch& images) {
-  std::vector<int32_t> frame;
-  for (int64_t n = 0; n < images.pixels.size(0); ++n) {
-    frame.push_back(static_cast<int32_t>(images.pixels.size(1)));
-    frame.push_back(static_cast<int32_t>(images.pixels.size(2)));
-  }
-  return Tensor::from(ctx, {images.pixels.size(0), 2}, frame);
-}
-
-Tensor flat_rows(const Tensor& x) {  // [N, S, ...] -> [N * S, ...]
-  std::vector<int64_t> shape = x.shape().vector();
-  shape[1] *= shape[0];
-  shape.erase(shape.begin());
-  return x.reshape(Shape(shape));
-}
-
-Tensor joined_rows(Context& ctx, const Tensor& a, const Tensor& b) {
-  const int64_t rows = a.size(0), all = rows + b.size(0);
-  const Tensor out = Tensor::empty(ctx, a.shape().with(0, all), a.dtype());
-  out.slice(0, rows).copy_from(ctx, a);
-  out.slice(rows, all).copy_from(ctx, b);
-  return out;
-}
-
 }  // namespace
 
-std::array<std::pair<const char*, Variable>, 5> MaskRcnnLosses::parts() const {
-  return {{{"loss_cls", box_class},
-           {"loss_box_reg", box_delta},
-           {"loss_mask", mask},
-           {"loss_rpn_cls", rpn_objectness},
-           {"loss_rpn_loc", rpn_box}}};
+std::vector<std::pair<std::string, Variable>> MaskRcnnLosses::parts() const {
+  std::vector<std::pair<std::string, Variable>> all;
+  const bool one_mask = stages.size() < 2 || !stages[1].mask.defined();
+  for (size_t s = 0; s < stages.size(); ++s) {
+    const std::string stage = stages.size() > 1 ? text("_stage", s) : "";
+    all.emplace_back("loss_cls" + stage, stages[s].box_class);
+    all.emplace_back("loss_box_reg" + stage, stages[s].box_delta);
+    if (stages[s].mask.defined()) all.emplace_back(one_mask ? "loss_mask" : "loss_mask" + stage, stages[s].mask);
+  }
+  all.emplace_back("loss_rpn_cls", rpn_objectness);
+  all.emplace_back("loss_rpn_loc", rpn_box);
+  return all;
 }
 
 MaskRcnn::MaskRcnn(ParameterStore& store, const MaskRcnnOptions& options)
@@ -71,8 +46,11 @@ MaskRcnn::MaskRcnn(ParameterStore& store, const MaskRcnnOptions& options)
       backbone_(Scope(store, "backbone.body"), options_.backbone),
       fpn_(Scope(store, "backbone.fpn"), backbone_.channels(), options_.fpn),
       rpn_(Scope(store, "rpn.head"), options_.fpn.channels, anchors_per_cell(options_.anchors)),
-      box_head_(Scope(store, "roi_heads"), options_.fpn.channels, options_.box_head),
-      mask_head_(Scope(store, "roi_heads"), options_.fpn.channels, options_.mask_head) {}
+      heads_(Scope(store, "roi_heads"), options_.fpn.channels, options_) {}
+
+void MaskRcnn::check_ready(Context& ctx) const {
+  for (size_t stage = 0; stage < stages(); ++stage) class_loss(stage).check_ready(ctx);
+}
 
 MaskRcnn::Features MaskRcnn::run_backbone(Context& ctx, const ImageBatch& images, bool training) {
   check_shape("Mask R-CNN: sizes", images.sizes, {images.pixels.size(0), 2});
@@ -124,99 +102,6 @@ RpnLoss MaskRcnn::rpn_losses(Context& ctx, const Features& features, const Image
   return rpn_loss(ctx, features.rpn, {targets.index, targets.label, targets.deltas}, options_.rpn_loss);
 }
 
-RoiTargets MaskRcnn::sample_rois(Context& ctx, const BoxSet& proposals, const TruthBatch& truth, const StepKey& key) {
-  SpanScope span(ctx, "sample_rois");
-  const BoxSet candidates = with_truth(ctx, proposals, truth.boxes, options_.truth_place);
-  const Matches matches = match_boxes(
-      ctx, {.truth = &truth.boxes, .boxes = candidates.boxes, .count = &candidates.count}, options_.roi_matcher);
-  const Sample sample = subsample(ctx, matches, options_.roi_sampler,
-                                  {.key = {key.seed, random_purpose("roi sample")}, .step = key.step});
-  return roi_targets(ctx, sample, matches, candidates, truth.boxes, options_.classes, options_.roi_coder);
-}
-
-Variable MaskRcnn::pool(Context& ctx, const Features& features, const Tensor& boxes, const Tensor& image,
-                        const RoiAlignOptions& options) {
-  const std::vector<Variable> levels(features.pyramid.begin(), features.pyramid.begin() + kPooledLevels);
-  const Tensor level = assign_levels(ctx, boxes, static_cast<int64_t>(kPooledLevels), options_.level_rule);
-  return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32}, {boxes, image, level}, options);
-}
-
-// Rows of past steps behind those of this one (METHODS 1.14).
-void MaskRcnn::add_remembered(Context& ctx, BoxRows& rows, const StepKey& key) const {
-  const FeatureMemory& memory = *box_head_.memory();
-  const Tensor draws =
-      uniform_draws(ctx, {1, memory.draws()}, {{key.seed, random_purpose("feature memory")}, key.step, {}, {}});
-  const MemoryRows past = memory.draw(ctx, box_head_.loss().running_scores(), draws.reshape({memory.draws()}));
-  const int64_t count = past.labels.size(0);
-  const Variable features(past.features.reshape(rows.pooled.shape().with(0, count)));
-  rows.pooled = concat_rows(ctx, {rows.pooled, features});
-  rows.label = joined_rows(ctx, rows.label, past.labels);
-  rows.deltas = joined_rows(ctx, rows.deltas, past.deltas);
-  const Tensor behind =
-      Tensor::full(ctx, {count}, kMostImages, DType::int32);  // one object a class, none of the batch's
-  rows.objects = joined_rows(ctx, rows.objects, object_of_row(ctx, behind, past.labels, kObjectsAnImage));
-}
-
-void MaskRcnn::remember(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
-                        const StepKey& key) {
-  const NoGrad no_grad(ctx);
-  const Tensor draws = uniform_draws(ctx, {truth.boxes.images(), 4 * kJitters},
-                                     {{key.seed, random_purpose("feature memory boxes")}, key.step, {}, {}});
-  const JitteredBoxes around = jittered_boxes(ctx, truth.boxes, images.sizes, draws);
-  const Variable pooled = pool(ctx, features, around.boxes, around.image, options_.box_pool);
-  box_head_.memory()->push(ctx, pooled.value(), around.labels,
-                           encode_boxes(ctx, around.boxes, around.objects, options_.roi_coder));
-}
-
-void MaskRcnn::box_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
-                          const RoiTargets& rois, const StepKey& key, MaskRcnnLosses& out) {
-  const Tensor rows = rows_for_head(ctx, rois.label, options_.classes + 1, rois.label.size(1));
-  const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
-  const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
-  ClassLoss& loss = box_head_.loss();
-  BoxRows all{pool(ctx, features, boxes, image, options_.box_pool),
-              gather_rows(ctx, flat_rows(rois.label), rows),
-              gather_rows(ctx, flat_rows(rois.deltas), rows),
-              {}};
-  if (loss.wants_objects()) {
-    all.objects = object_of_row(ctx, image, gather_rows(ctx, flat_rows(rois.truth), rows), kObjectsAnImage);
-  }
-  if (box_head_.memory()) add_remembered(ctx, all, key);
-
-  const Variable x = box_head_.features(ctx, all.pooled);
-  const Variable logits = box_head_.class_logits(ctx, x);
-  const Variable offsets = box_head_.deltas(ctx, x, all.label);
-
-  SpanScope span(ctx, "loss/box");
-  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
-  const RowLoss classification = loss.loss(ctx, {logits, all.label, draws, {}, all.objects});
-  out.box_class = classification.loss;
-  out.box_counts = classification.counts;
-  out.box_delta = box_loss(ctx, offsets, all.deltas, all.label, {options_.classes, options_.box_beta}).loss;
-  if (box_head_.memory()) remember(ctx, features, images, truth, key);
-}
-
-Variable MaskRcnn::mask_loss(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
-                             const RoiTargets& rois) {
-  const auto most_positives =
-      static_cast<int64_t>(static_cast<double>(options_.roi_sampler.total) * options_.roi_sampler.positive_share);
-  const int64_t capacity = options_.roi_sampler.take_all ? rois.label.size(1) : most_positives;
-  const Tensor rows = rows_for_head(ctx, rois.label, options_.classes, capacity);
-  const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
-  const Tensor label = foreground_labels(ctx, gather_rows(ctx, flat_rows(rois.label), rows), options_.classes);
-  const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
-  const Tensor matched = gather_rows(ctx, flat_rows(rois.truth), rows);
-
-  const Variable x = mask_head_.features(ctx, pool(ctx, features, boxes, image, options_.mask_pool));
-  const Variable logits = mask_head_.logits(ctx, x, label);
-  SpanScope span(ctx, "loss/mask");
-  const MaskTargetInput input{boxes, image, matched,
-                              options_.mask_frame_is_padded ? batch_frame(ctx, images) : images.sizes,
-                              truth.boxes.capacity()};
-  const Tensor targets = mask_targets(ctx, truth.masks, input, options_.mask_targets);
-  return binary_cross_entropy(ctx, logits, targets, label).loss;
-}
-
 MaskRcnnLosses MaskRcnn::losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key) {
   check_box_set("Mask R-CNN: ground truth", truth.boxes);
   const Features features = run_backbone(ctx, images, true);
@@ -225,16 +110,18 @@ MaskRcnnLosses MaskRcnn::losses(Context& ctx, const ImageBatch& images, const Tr
   out.rpn_objectness = rpn.objectness;
   out.rpn_box = rpn.box;
   const BoxSet proposals = proposals_of(ctx, features, images, options_.train_proposals);
-  const RoiTargets rois = sample_rois(ctx, proposals, truth, key);
-  box_losses(ctx, features, images, truth, rois, key, out);
-  out.mask = mask_loss(ctx, features, images, truth, rois);
+  out.stages = heads_.losses(ctx, features.pyramid, proposals, images, truth, key);
 
   auto weighted = [&](const Variable& loss, double weight) { return weight == 1 ? loss : scale(ctx, loss, weight); };
   out.total = add(ctx, weighted(out.rpn_objectness, options_.rpn_objectness_weight),
                   weighted(out.rpn_box, options_.rpn_box_weight));
-  out.total = add(ctx, out.total, weighted(out.box_class, options_.class_weight));
-  out.total = add(ctx, out.total, weighted(out.box_delta, options_.box_weight));
-  out.total = add(ctx, out.total, weighted(out.mask, options_.mask_weight));
+  for (size_t s = 0; s < out.stages.size(); ++s) {
+    const StageLosses& stage = out.stages[s];
+    const double weight = heads_.loss_weight(s);
+    out.total = add(ctx, out.total, weighted(stage.box_class, options_.class_weight * weight));
+    out.total = add(ctx, out.total, weighted(stage.box_delta, options_.box_weight * weight));
+    if (stage.mask.defined()) out.total = add(ctx, out.total, weighted(stage.mask, options_.mask_weight * weight));
+  }
   return out;
 }
 
@@ -246,32 +133,7 @@ BoxSet MaskRcnn::propose(Context& ctx, const ImageBatch& images) {
 Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images) {
   const NoGrad no_grad(ctx);
   const Features features = run_backbone(ctx, images, false);
-  const BoxSet proposals = trimmed(ctx, proposals_of(ctx, features, images, options_.test_proposals));
-  const Tensor image = image_by_count(ctx, proposals.count, proposals.capacity());
-  const Variable x = box_head_.features(ctx, pool(ctx, features, flat_rows(proposals.boxes), image, options_.box_pool));
-  const Tensor scores = box_head_.loss().scores(ctx, box_head_.class_logits(ctx, x).value());
-  Prediction out;
-  out.detections = postprocess(ctx,
-                               {.scores = scores,
-                                .deltas = box_head_.all_deltas(ctx, x).value(),
-                                .proposals = &proposals,
-                                .image_sizes = images.sizes,
-                                .photo_sizes = images.photo_sizes,
-                                .filter_of = box_head_.filter_of()},
-                               options_.postprocess);
-
-  BoxSet& photo = out.detections.photo;
-  if (!ctx.device().is_cuda()) {  // no unused rows for the mask head
-    const int64_t most = std::max<int64_t>(largest_count(ctx, photo.count), 1);
-    out.detections.network_boxes = take_rows(ctx, out.detections.network_boxes, most);
-    photo = trimmed(ctx, photo);
-  }
-  const Tensor owner = image_by_count(ctx, photo.count, photo.capacity());
-  const Variable pooled = pool(ctx, features, flat_rows(out.detections.network_boxes), owner, options_.mask_pool);
-  const Variable logits =
-      mask_head_.logits(ctx, mask_head_.features(ctx, pooled), photo.labels.reshape({photo.labels.elements()}));
-  out.masks = sigmoid(ctx, logits.value());
-  return out;
+  return heads_.predict(ctx, features.pyramid, proposals_of(ctx, features, images, options_.test_proposals), images);
 }
 
 }  // namespace tailseg

@@ -1,5 +1,5 @@
 // The two complete presets: every row of METHODS 5.1 to 5.5 that changes a number.
-#include "detection/mask_rcnn.h"
+#include "detection/mask_rcnn_options.h"
 
 namespace tailseg {
 

@@ -262,7 +262,7 @@ TrainEnd Trainer::loop() {
 TrainEnd Trainer::run() {
   describe();
   start_or_resume();
-  model_.class_loss().check_ready(ctx_);
+  model_.check_ready(ctx_);
   if (options_.dry_run) return TrainEnd::finished;
   open_files();
   catch_signals();

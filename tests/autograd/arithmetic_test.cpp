@@ -38,6 +38,15 @@ TEST_CASE("a variable used twice gets the sum of both gradients") {
   }
 }
 
+TEST_CASE("scale_gradient leaves the value and scales what goes back") {
+  Context ctx;
+  const Variable a = gc::leaf(ctx, {5}, 4);
+  const Variable y = scale_gradient(ctx, a, 0.25);
+  REQUIRE(y.value().to_vector<double>(ctx) == a.value().to_vector<double>(ctx));
+  backward(ctx, y, Tensor::from(ctx, {5}, std::vector<double>{4, -8, 0, 1, 2}));
+  REQUIRE(a.grad().to_vector<double>(ctx) == std::vector<double>{1, -2, 0, 0.25, 0.5});
+}
+
 TEST_CASE("relu passes the gradient of positive elements only; at zero it is zero") {
   Context ctx;
   const Variable a(Tensor::from<double>(ctx, {6}, {-2, -1e-30, 0, 1e-30, 0.5, 3}), true);

@@ -64,7 +64,7 @@ TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the sa
           store.clear_gradients();
           const MaskRcnnLosses out = model.losses(*ctx, two_images(*ctx), three_objects(*ctx), {1, step});
           backward(*ctx, out.total);
-          run.push_back(to_doubles(*ctx, out.box_class.value())[0]);
+          run.push_back(to_doubles(*ctx, out.stages[0].box_class.value())[0]);
           REQUIRE(std::isfinite(run.back()));
           REQUIRE(run.back() > 0);
           const Variable layer = store.find("roi_heads.box_predictor.cls_score.bias")->variable;

@@ -1,0 +1,291 @@
+#include "detection/roi_heads.h"
+
+#include "autograd/arithmetic.h"
+#include "detection/losses/binary_cross_entropy.h"
+#include "detection/losses/smooth_l1.h"
+#include "detection/losses/uniform_draws.h"
+#include "detection/roi_rows.h"
+#include "tensor/elementwise.h"
+#include "tensor/profiler.h"
+
+namespace tailseg {
+namespace {
+
+constexpr size_t kPooledLevels = 4;                                  // P2..P5; P6 is never pooled
+constexpr int64_t kObjectsAnImage = 1 << 16, kMostImages = 1 << 14;  // at most; they number the objects of a batch
+
+// The padded batch's own size, for every image.
+Tensor batch_frame(Context& ctx, const ImageBatch& images) {
+  std::vector<int32_t> frame;
+  for (int64_t n = 0; n < images.pixels.size(0); ++n) {
+    frame.push_back(static_cast<int32_t>(images.pixels.size(1)));
+    frame.push_back(static_cast<int32_t>(images.pixels.size(2)));
+  }
+  return Tensor::from(ctx, {images.pixels.size(0), 2}, frame);
+}
+
+Tensor flat_rows(const Tensor& x) {  // [N, S, ...] -> [N * S, ...]
+  std::vector<int64_t> shape = x.shape().vector();
+  shape[1] *= shape[0];
+  shape.erase(shape.begin());
+  return x.reshape(Shape(shape));
+}
+
+Tensor joined_rows(Context& ctx, const Tensor& a, const Tensor& b) {
+  const int64_t rows = a.size(0), all = rows + b.size(0);
+  const Tensor out = Tensor::empty(ctx, a.shape().with(0, all), a.dtype());
+  out.slice(0, rows).copy_from(ctx, a);
+  out.slice(rows, all).copy_from(ctx, b);
+  return out;
+}
+
+RandomKey seeded(RandomKey key, const StepKey& step) {
+  key.seed = step.seed;
+  return key;
+}
+
+// The running sum of what the stages give, and in the end their mean.
+class Mean {
+ public:
+  void add(Context& ctx, const Tensor& x) {
+    sum_ = count_ == 0 ? x : tailseg::add(ctx, sum_, x);
+    ++count_;
+  }
+  Tensor result(Context& ctx) const { return count_ == 1 ? sum_ : scale(ctx, sum_, 1.0 / count_); }
+
+ private:
+  Tensor sum_;
+  int count_ = 0;
+};
+
+Tensor in_full(Context& ctx, const Tensor& x) {
+  return x.dtype() == DType::bfloat16 ? cast(ctx, x, DType::float32) : x;
+}
+
+}  // namespace
+
+RoiHeads::RoiHeads(const Scope& scope, int64_t channels, const MaskRcnnOptions& options) : options_(options) {
+  const CascadeOptions& cascade = options_.cascade;
+  if (cascade.stages.empty()) add_stage(scope, channels, "");
+  TS_CHECK(cascade.stages.empty() || options_.box_head.class_agnostic,
+           "a cascade's box heads are class-agnostic; box_head.class_agnostic is off");
+  for (size_t s = 0; s < cascade.stages.size(); ++s) add_stage(scope, channels, text(".", s));
+}
+
+void RoiHeads::add_stage(const Scope& scope, int64_t channels, const std::string& name) {
+  const CascadeOptions& cascade = options_.cascade;
+  const size_t s = stages_.size();
+  BoxHeadOptions box = options_.box_head;
+  MaskHeadOptions mask = options_.mask_head;
+  box.stage = name;
+  const auto purpose = [&](const char* what) {
+    return RandomKey{0, random_purpose(s == 0 ? what : text(what, " ", s))};
+  };
+  Stage stage{options_.roi_matcher,
+              options_.roi_sampler,
+              options_.roi_coder,
+              options_.truth_place,
+              purpose("roi sample"),
+              purpose("feature memory"),
+              purpose("feature memory boxes"),
+              1,
+              BoxHead(scope, channels, box),
+              std::nullopt};
+  if (name.empty()) {
+    stage.mask.emplace(scope, channels, mask);
+  } else {
+    const CascadeStage& own = cascade.stages[s];
+    stage.matcher.positive = stage.matcher.negative = stage.matcher.low_quality_minimum = own.iou;
+    stage.coder.weights = own.delta_weights;
+    stage.loss_weight = own.loss_weight;
+    if (s > 0 && !cascade.resample) {
+      stage.sampler.take_all = true;
+      stage.truth_place = TruthPlace::nowhere;
+    }
+    if (cascade.mask_head_each_stage) mask.stage = name;
+    if (cascade.mask_head_each_stage || s == 0) stage.mask.emplace(scope, channels, mask);
+  }
+  stages_.push_back(std::move(stage));
+}
+
+RoiTargets RoiHeads::sample(Context& ctx, const Stage& stage, const BoxSet& proposals, const TruthBatch& truth,
+                            const StepKey& key) const {
+  SpanScope span(ctx, "sample_rois");
+  const BoxSet candidates = with_truth(ctx, proposals, truth.boxes, stage.truth_place);
+  const Matches matches =
+      match_boxes(ctx, {.truth = &truth.boxes, .boxes = candidates.boxes, .count = &candidates.count}, stage.matcher);
+  const Sample sample = subsample(ctx, matches, stage.sampler, {.key = seeded(stage.sample, key), .step = key.step});
+  return roi_targets(ctx, sample, matches, candidates, truth.boxes, options_.classes, stage.coder);
+}
+
+Variable RoiHeads::pool(Context& ctx, const std::vector<Variable>& pyramid, const Tensor& boxes, const Tensor& image,
+                        const RoiAlignOptions& options) const {
+  const std::vector<Variable> levels(pyramid.begin(), pyramid.begin() + kPooledLevels);
+  const Tensor level = assign_levels(ctx, boxes, static_cast<int64_t>(kPooledLevels), options_.level_rule);
+  return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32}, {boxes, image, level}, options);
+}
+
+// Rows of past steps behind those of this one (METHODS 1.14).
+void RoiHeads::add_remembered(Context& ctx, const Stage& stage, BoxRows& rows, const StepKey& key) const {
+  const FeatureMemory& memory = *stage.box.memory();
+  const Tensor draws = uniform_draws(ctx, {1, memory.draws()}, {seeded(stage.memory, key), key.step, {}, {}});
+  const MemoryRows past = memory.draw(ctx, stage.box.loss().running_scores(), draws.reshape({memory.draws()}));
+  const int64_t count = past.labels.size(0);
+  const Variable features(past.features.reshape(rows.pooled.shape().with(0, count)));
+  rows.pooled = concat_rows(ctx, {rows.pooled, features});
+  rows.label = joined_rows(ctx, rows.label, past.labels);
+  rows.deltas = joined_rows(ctx, rows.deltas, past.deltas);
+  const Tensor behind =
+      Tensor::full(ctx, {count}, kMostImages, DType::int32);  // one object a class, none of the batch's
+  rows.objects = joined_rows(ctx, rows.objects, object_of_row(ctx, behind, past.labels, kObjectsAnImage));
+}
+
+void RoiHeads::remember(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
+                        const ImageBatch& images, const TruthBatch& truth, const StepKey& key) const {
+  const NoGrad no_grad(ctx);
+  const Tensor draws =
+      uniform_draws(ctx, {truth.boxes.images(), 4 * kJitters}, {seeded(stage.jitter, key), key.step, {}, {}});
+  const JitteredBoxes around = jittered_boxes(ctx, truth.boxes, images.sizes, draws);
+  const Variable pooled = pool(ctx, pyramid, around.boxes, around.image, options_.box_pool);
+  stage.box.memory()->push(ctx, pooled.value(), around.labels,
+                           encode_boxes(ctx, around.boxes, around.objects, stage.coder));
+}
+
+RoiHeads::BoxOutput RoiHeads::box_losses(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
+                                         const RoiTargets& rois, const StepKey& key, StageLosses& out) const {
+  const Tensor rows = rows_for_head(ctx, rois.label, options_.classes + 1, rois.label.size(1));
+  const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
+  const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
+  ClassLoss& loss = stage.box.loss();
+  BoxRows all{pool(ctx, pyramid, boxes, image, options_.box_pool),
+              gather_rows(ctx, flat_rows(rois.label), rows),
+              gather_rows(ctx, flat_rows(rois.deltas), rows),
+              {}};
+  if (options_.cascade.gradient_scale != 1) {
+    all.pooled = scale_gradient(ctx, all.pooled, options_.cascade.gradient_scale);
+  }
+  if (loss.wants_objects()) {
+    all.objects = object_of_row(ctx, image, gather_rows(ctx, flat_rows(rois.truth), rows), kObjectsAnImage);
+  }
+  if (stage.box.memory()) add_remembered(ctx, stage, all, key);
+
+  const Variable x = stage.box.features(ctx, all.pooled);
+  const Variable logits = stage.box.class_logits(ctx, x);
+  // A cascade moves the background's boxes too.
+  const bool every_row = !options_.cascade.stages.empty();
+  const Variable offsets = every_row ? stage.box.all_deltas(ctx, x) : stage.box.deltas(ctx, x, all.label);
+
+  SpanScope span(ctx, "loss/box");
+  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
+  const RowLoss classification = loss.loss(ctx, {logits, all.label, draws, {}, all.objects});
+  out.box_class = classification.loss;
+  out.box_counts = classification.counts;
+  out.box_delta = box_loss(ctx, offsets, all.deltas, all.label, {options_.classes, options_.box_beta}).loss;
+  return {rows, offsets.value().slice(0, rows.size(0))};
+}
+
+Variable RoiHeads::mask_loss(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
+                             const ImageBatch& images, const TruthBatch& truth, const RoiTargets& rois) const {
+  const auto most_positives =
+      static_cast<int64_t>(static_cast<double>(stage.sampler.total) * stage.sampler.positive_share);
+  const int64_t capacity = stage.sampler.take_all ? rois.label.size(1) : most_positives;
+  const Tensor rows = rows_for_head(ctx, rois.label, options_.classes, capacity);
+  const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
+  const Tensor label = foreground_labels(ctx, gather_rows(ctx, flat_rows(rois.label), rows), options_.classes);
+  const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
+  const Tensor matched = gather_rows(ctx, flat_rows(rois.truth), rows);
+
+  const Variable x = stage.mask->features(ctx, pool(ctx, pyramid, boxes, image, options_.mask_pool));
+  const Variable logits = stage.mask->logits(ctx, x, label);
+  SpanScope span(ctx, "loss/mask");
+  const MaskTargetInput input{boxes, image, matched,
+                              options_.mask_frame_is_padded ? batch_frame(ctx, images) : images.sizes,
+                              truth.boxes.capacity()};
+  const Tensor targets = mask_targets(ctx, truth.masks, input, options_.mask_targets);
+  return binary_cross_entropy(ctx, logits, targets, label).loss;
+}
+
+std::vector<StageLosses> RoiHeads::losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
+                                          const ImageBatch& images, const TruthBatch& truth, const StepKey& key) {
+  std::vector<StageLosses> all;
+  BoxSet boxes = proposals;
+  for (const Stage& stage : stages_) {
+    const RoiTargets rois = sample(ctx, stage, boxes, truth, key);
+    StageLosses& out = all.emplace_back();
+    const BoxOutput seen = box_losses(ctx, stage, pyramid, rois, key, out);
+    if (stage.box.memory()) remember(ctx, stage, pyramid, images, truth, key);
+    if (stage.mask) out.mask = mask_loss(ctx, stage, pyramid, images, truth, rois);
+    if (all.size() == stages_.size()) break;
+    SpanScope span(ctx, "refine_rois");
+    boxes = refine_rois(ctx,
+                        {.rois = &rois,
+                         .proposals = &boxes,
+                         .truth = &truth.boxes,
+                         .place = stage.truth_place,
+                         .rows = seen.rows,
+                         .deltas = in_full(ctx, seen.offsets),
+                         .image_sizes = images.sizes},
+                        {stage.coder, options_.cascade.resample, !options_.cascade.resample});
+  }
+  return all;
+}
+
+RoiHeads::Scored RoiHeads::score(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
+                                 const ImageBatch& images) const {
+  const Tensor image = image_by_count(ctx, proposals.count, proposals.capacity());
+  Scored out{proposals, {}, {}};
+  Mean mean;
+  for (size_t s = 0; s < stages_.size(); ++s) {
+    const Stage& stage = stages_[s];
+    const Tensor boxes = flat_rows(out.proposals.boxes);
+    const Variable x = stage.box.features(ctx, pool(ctx, pyramid, boxes, image, options_.box_pool));
+    const Tensor logits = stage.box.class_logits(ctx, x).value();
+    mean.add(ctx, options_.cascade.mean_of_logits ? in_full(ctx, logits) : stage.box.loss().scores(ctx, logits));
+    out.deltas = stage.box.all_deltas(ctx, x).value();
+    if (s + 1 == stages_.size()) break;
+    const Tensor moved = decode_boxes(ctx, boxes, in_full(ctx, out.deltas), stage.coder, {.sizes = &images.sizes});
+    out.proposals.boxes = moved.reshape(out.proposals.boxes.shape());
+  }
+  const Tensor fused = mean.result(ctx);
+  out.scores = options_.cascade.mean_of_logits ? stages_.back().box.loss().scores(ctx, fused) : fused;
+  return out;
+}
+
+Tensor RoiHeads::masks(Context& ctx, const std::vector<Variable>& pyramid, const BatchDetections& detections) const {
+  const BoxSet& photo = detections.photo;
+  const Tensor owner = image_by_count(ctx, photo.count, photo.capacity());
+  const Tensor labels = photo.labels.reshape({photo.labels.elements()});
+  const Variable pooled = pool(ctx, pyramid, flat_rows(detections.network_boxes), owner, options_.mask_pool);
+  Mean mean;
+  for (const Stage& stage : stages_) {
+    if (!stage.mask) continue;
+    mean.add(ctx, sigmoid(ctx, stage.mask->logits(ctx, stage.mask->features(ctx, pooled), labels).value()));
+  }
+  return mean.result(ctx);
+}
+
+Prediction RoiHeads::predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
+                             const ImageBatch& images) {
+  const Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
+  PostprocessOptions postprocessing = options_.postprocess;
+  postprocessing.coder = stages_.back().coder;
+  Prediction out;
+  out.detections = postprocess(ctx,
+                               {.scores = scored.scores,
+                                .deltas = scored.deltas,
+                                .proposals = &scored.proposals,
+                                .image_sizes = images.sizes,
+                                .photo_sizes = images.photo_sizes,
+                                .filter_of = stages_.back().box.filter_of()},
+                               postprocessing);
+  BoxSet& photo = out.detections.photo;
+  if (!ctx.device().is_cuda()) {  // no unused rows for the mask head
+    const int64_t most = std::max<int64_t>(largest_count(ctx, photo.count), 1);
+    out.detections.network_boxes = take_rows(ctx, out.detections.network_boxes, most);
+    photo = trimmed(ctx, photo);
+  }
+  out.masks = masks(ctx, pyramid, out.detections);
+  return out;
+}
+
+}  // namespace tailseg
