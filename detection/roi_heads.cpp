@@ -122,7 +122,8 @@ Variable RoiHeads::pool(Context& ctx, const std::vector<Variable>& pyramid, cons
                         const RoiAlignOptions& options) const {
   const std::vector<Variable> levels(pyramid.begin(), pyramid.begin() + kPooledLevels);
   const Tensor level = assign_levels(ctx, boxes, static_cast<int64_t>(kPooledLevels), options_.level_rule);
-  return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32}, {boxes, image, level}, options);
+  return roi_align(ctx, levels, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32},
+                   {cast(ctx, boxes, DType::float32), image, level}, options);
 }
 
 // Rows of past steps behind those of this one (METHODS 1.14).
@@ -198,10 +199,10 @@ Variable RoiHeads::mask_loss(Context& ctx, const Stage& stage, const std::vector
   const Variable x = stage.mask->features(ctx, pool(ctx, pyramid, boxes, image, options_.mask_pool));
   const Variable logits = stage.mask->logits(ctx, x, label);
   SpanScope span(ctx, "loss/mask");
-  const MaskTargetInput input{boxes, image, matched,
+  const MaskTargetInput input{cast(ctx, boxes, DType::float32), image, matched,
                               options_.mask_frame_is_padded ? batch_frame(ctx, images) : images.sizes,
                               truth.boxes.capacity()};
-  const Tensor targets = mask_targets(ctx, truth.masks, input, options_.mask_targets);
+  const Tensor targets = cast(ctx, mask_targets(ctx, truth.masks, input, options_.mask_targets), boxes.dtype());
   return binary_cross_entropy(ctx, logits, targets, label).loss;
 }
 
