@@ -52,23 +52,46 @@ struct RoiConfig {
   std::string level_rule = "mmdet";
 };
 
-struct BoxHeadConfig {
-  int64_t pooled = 7, width = 1024;
+struct CascadeConfig {
+  std::vector<double> iou_thresholds{0.5, 0.6, 0.7}, loss_weights{1, 0.5, 0.25};
+  std::vector<double> bbox_weights{10, 10, 5,  5,  // four a stage
+                                   20, 20, 10, 10, 1 / 0.033, 1 / 0.033, 1 / 0.067, 1 / 0.067};
+  bool resample = true;
+  std::string mask_heads = "each_stage", scores = "mean_of_logits";
+  double gradient_scale = 1;
+};
+
+struct NormalizedConfig {
+  double temperature = 20, power = 1, eps = 1e-6;
+};
+
+// Which classes share the filters of a predictor.
+struct SharingConfig {
   bool class_agnostic = false;
+  int64_t agnostic_below = 0;
+  std::string agnostic_by = "images";
+};
+
+struct BoxHeadConfig : SharingConfig {
+  int64_t pooled = 7, width = 1024;
+  std::string classifier = "linear";
+  NormalizedConfig normalized;
   std::string init = "mmdet";
   double class_loss_weight = 1, bbox_loss_weight = 1;
   LossSettings loss;
 };
 
-struct MaskHeadConfig {
+struct MaskHeadConfig : SharingConfig {
   int64_t pooled = 14, convolutions = 4, width = 256;
-  bool class_agnostic = false;
+  std::string predictor = "linear";
+  NormalizedConfig normalized;
   std::string targets = "bitmap", frame = "padded";
   double polygon_min_size = 1;
   double loss_weight = 1;
 };
 
 struct ModelConfig {
+  std::string meta = "mask_rcnn";
   std::string backbone = "resnet50";
   int64_t backbone_width = 64;
   int64_t groups = 1, width_per_group = 64;  // ResNeXt-50 32x4d: 32 and 4
@@ -86,6 +109,7 @@ struct ModelConfig {
   AnchorConfig anchors;
   RpnConfig rpn;
   RoiConfig roi;
+  CascadeConfig cascade;
   BoxHeadConfig box_head;
   MaskHeadConfig mask_head;
 };

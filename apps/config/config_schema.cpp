@@ -6,6 +6,7 @@ namespace tailseg {
 namespace {
 
 void add_model(ConfigSchema& s, ModelConfig& m) {
+  s.add("model.meta", &m.meta, "one box head, or a cascade of them").choices({"mask_rcnn", "cascade_mask_rcnn"});
   s.add("model.backbone", &m.backbone, "").choices({"resnet18", "resnet34", "resnet50", "resnet101"});
   s.add("model.backbone_width", &m.backbone_width, "channels of the stem; 64 is the published network").range(1, 1024);
   s.add("model.groups", &m.groups, "of the 3x3 convolutions of resnet50 and 101; ResNeXt 32x4d has 32").range(1, 1024);
@@ -78,7 +79,24 @@ void add_class_loss(ConfigSchema& s, LossSettings& loss) {
   }
 }
 
-void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& m) {
+void add_sharing(ConfigSchema& s, const std::string& group, const std::string& what, SharingConfig& c) {
+  s.add(group + "class_agnostic", &c.class_agnostic, "one " + what + " for all classes");
+  s.add(group + "agnostic_below", &c.agnostic_below,
+        "classes with fewer training images share one " + what + " (11: rare in LVIS's sense); 0: each has its own")
+      .range(0, 1e9);
+  s.add(group + "agnostic_by", &c.agnostic_by, "what agnostic_below counts").choices({"images", "instances"});
+}
+
+// Written only with the word "normalized".
+void add_normalized(ConfigSchema& s, const std::string& group, const std::string& choice, NormalizedConfig& n) {
+  s.add(group + "temperature", &n.temperature, "of the normalised input")
+      .range(1e-6, 1e6)
+      .only_with(&choice, "normalized");
+  s.add(group + "power", &n.power, "of the lengths that are divided by").range(0, 10).only_with(&choice, "normalized");
+  s.add(group + "eps", &n.eps, "added to them").range(1e-30, 1).only_with(&choice, "normalized");
+}
+
+void add_roi(ConfigSchema& s, RoiConfig& r) {
   s.add("model.roi.append_gt", &r.append_gt, "objects' own boxes among the proposals")
       .choices({"prepend", "append", "no"});
   s.add("model.roi.iou_threshold", &r.iou_threshold, "foreground from here on").range(0, 1);
@@ -92,17 +110,42 @@ void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& 
   s.add("model.roi.pooler_sampling", &r.pooler_sampling, "RoIAlign samples per bin and axis; 0: adaptive").range(0, 64);
   s.add("model.roi.level_rule", &r.level_rule, "rounding of the FPN level of a box")
       .choices({"mmdet", "torchvision", "detectron2"});
+}
+
+// Written only with a cascade.
+void add_cascade(ConfigSchema& s, const std::string& meta, CascadeConfig& c) {
+  const auto add = [&](const char* key, ConfigField::Target target, const char* comment) -> ConfigField& {
+    return s.add(std::string("model.cascade.") + key, target, comment).only_with(&meta, "cascade_mask_rcnn");
+  };
+  add("iou_thresholds", &c.iou_thresholds, "of each stage: foreground from here on").range(0, 1);
+  add("bbox_weights", &c.bbox_weights, "of dx, dy, dw, dh, four a stage, in place of model.roi.bbox_weights")
+      .positive();
+  add("loss_weights", &c.loss_weights, "of each stage's three losses").range(0, 1e6);
+  add("resample", &c.resample,
+      "later stages: objects join again and RoIs are sampled again, or all refined boxes stay");
+  add("mask_heads", &c.mask_heads, "one each stage, averaged, or one on the first stage's foreground")
+      .choices({"each_stage", "first_stage"});
+  add("scores", &c.scores, "of the stages together").choices({"mean_of_logits", "mean_of_scores"});
+  add("gradient_scale", &c.gradient_scale, "of the gradient into the pooled box features").range(0, 1e3);
+}
+
+void add_heads(ConfigSchema& s, BoxHeadConfig& b, MaskHeadConfig& m) {
   s.add("model.box_head.pooled", &b.pooled, "RoIAlign output size").range(1, 64);
   s.add("model.box_head.width", &b.width, "of both hidden layers").range(1, 65536);
-  s.add("model.box_head.class_agnostic", &b.class_agnostic, "one box for all classes");
+  add_sharing(s, "model.box_head.", "box", b);
+  s.add("model.box_head.classifier", &b.classifier, "normalized: cosines with a temperature (Seesaw's NLA)")
+      .choices({"linear", "normalized"});
   s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision"});
   s.add("model.box_head.class_loss_weight", &b.class_loss_weight, "").range(0, 1e6);
   s.add("model.box_head.bbox_loss_weight", &b.bbox_loss_weight, "").range(0, 1e6);
+  add_normalized(s, "model.box_head.normalized.", b.classifier, b.normalized);
   add_class_loss(s, b.loss);
   s.add("model.mask_head.pooled", &m.pooled, "RoIAlign output size; masks are twice that").range(1, 64);
   s.add("model.mask_head.convolutions", &m.convolutions, "").range(0, 16);
   s.add("model.mask_head.width", &m.width, "channels").range(1, 4096);
-  s.add("model.mask_head.class_agnostic", &m.class_agnostic, "one mask for all classes");
+  add_sharing(s, "model.mask_head.", "mask", m);
+  s.add("model.mask_head.predictor", &m.predictor, "normalized: cosines with a temperature (Seesaw's NormMask)")
+      .choices({"linear", "normalized"});
   s.add("model.mask_head.targets", &m.targets, "RoIAlign of the bitmap thresholded, soft, or the polygon redrawn")
       .choices({"bitmap", "soft_bitmap", "polygon"});
   s.add("model.mask_head.frame", &m.frame, "bitmap targets end with the padded batch, or with the image")
@@ -110,6 +153,7 @@ void add_heads(ConfigSchema& s, RoiConfig& r, BoxHeadConfig& b, MaskHeadConfig& 
   s.add("model.mask_head.polygon_min_size", &m.polygon_min_size, "smallest box for polygon targets, pixels")
       .range(0, 100);
   s.add("model.mask_head.loss_weight", &m.loss_weight, "").range(0, 1e6);
+  add_normalized(s, "model.mask_head.normalized.", m.predictor, m.normalized);
 }
 
 void add_data(ConfigSchema& s, DataConfig& d) {
@@ -219,7 +263,9 @@ ConfigSchema config_schema(Config& config) {
   schema.add("output", &config.output, "folder of the run");
   add_model(schema, config.model);
   add_proposals(schema, config.model.anchors, config.model.rpn);
-  add_heads(schema, config.model.roi, config.model.box_head, config.model.mask_head);
+  add_roi(schema, config.model.roi);
+  add_cascade(schema, config.model.meta, config.model.cascade);
+  add_heads(schema, config.model.box_head, config.model.mask_head);
   add_data(schema, config.data);
   add_solver(schema, config.solver);
   add_test_and_train(schema, config.test, config.train);

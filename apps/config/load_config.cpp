@@ -50,6 +50,10 @@ bool rising(const std::vector<int64_t>& steps) {
 void check_together(const Config& c) {
   const auto check = [](bool fits, const char* message) { TS_CHECK(fits, "configuration: ", message); };
   check(c.model.rpn.iou_negative <= c.model.rpn.iou_positive, "model.rpn.iou_negative is above model.rpn.iou_positive");
+  check(!c.model.box_head.class_agnostic || c.model.box_head.agnostic_below == 0,
+        "model.box_head.class_agnostic shares one box among all classes; agnostic_below has no meaning beside it");
+  check(!c.model.mask_head.class_agnostic || c.model.mask_head.agnostic_below == 0,
+        "model.mask_head.class_agnostic shares one mask among all classes; agnostic_below has no meaning beside it");
   check(!c.model.anchors.aspect_ratios.empty(), "model.anchors.aspect_ratios is empty");
   check(!c.data.scales.empty(), "data.scales is empty");
   check(*std::max_element(c.data.scales.begin(), c.data.scales.end()) <= c.data.max_size,
@@ -58,6 +62,18 @@ void check_together(const Config& c) {
   check(c.solver.max_iters > 0 || c.solver.epochs > 0, "solver.max_iters and solver.epochs are both 0");
   check(rising(c.solver.steps), "solver.steps must rise");
   check(rising(c.solver.step_epochs), "solver.step_epochs must rise");
+}
+
+void check_cascade(const ModelConfig& m) {
+  if (m.meta != "cascade_mask_rcnn") return;
+  const CascadeConfig& c = m.cascade;
+  const size_t stages = c.iou_thresholds.size();
+  TS_CHECK(stages >= 1 && c.bbox_weights.size() == 4 * stages && c.loss_weights.size() == stages,
+           "configuration: model.cascade has ", stages, " iou_thresholds, ", c.loss_weights.size(),
+           " loss_weights and ", c.bbox_weights.size(), " bbox_weights; a stage needs one, one and four");
+  TS_CHECK(m.box_head.class_agnostic,
+           "configuration: a cascade refines boxes without knowing their class; model.box_head.class_agnostic must be "
+           "true");
 }
 
 // Preset, then entries, then overrides.
@@ -73,11 +89,12 @@ Config resolve(std::vector<ConfigEntry> entries, const std::vector<std::string>&
     entries.push_back(std::move(entry));
   }
   for (const ConfigEntry& entry : entries) {
-    if (entry.key == "preset") schema.apply(entry);
+    if (entry.key == "preset" || entry.key == "model.meta") schema.apply(entry);
   }
-  apply_preset(schema, config.preset);
+  apply_preset(schema, config.preset, config.model.meta == "cascade_mask_rcnn");
   for (const ConfigEntry& entry : entries) schema.apply(entry);
   check_together(config);
+  check_cascade(config.model);
   return config;
 }
 

@@ -91,6 +91,28 @@ void set_rpn(const ModelConfig& m, MaskRcnnOptions& o) {
   o.rpn_box_weight = r.bbox_loss_weight;
 }
 
+std::optional<NormalizedOptions> normalized(const std::string& word, const NormalizedConfig& n) {
+  if (word == "linear") return std::nullopt;
+  return NormalizedOptions{n.temperature, n.power, n.eps};
+}
+
+CascadeOptions cascade_options(const ModelConfig& m) {
+  CascadeOptions o;
+  if (m.meta != "cascade_mask_rcnn") return o;
+  const CascadeConfig& c = m.cascade;
+  for (size_t s = 0; s < c.iou_thresholds.size(); ++s) {
+    CascadeStage& stage = o.stages.emplace_back();
+    stage.iou = c.iou_thresholds[s];
+    std::copy_n(c.bbox_weights.begin() + std::ptrdiff_t(4 * s), 4, stage.delta_weights.begin());
+    stage.loss_weight = c.loss_weights[s];
+  }
+  o.resample = c.resample;
+  o.mask_head_each_stage = c.mask_heads == "each_stage";
+  o.mean_of_logits = c.scores == "mean_of_logits";
+  o.gradient_scale = c.gradient_scale;
+  return o;
+}
+
 void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
   const RoiConfig& r = m.roi;
   o.truth_place = word_to<TruthPlace>(
@@ -112,6 +134,9 @@ void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
   o.box_pool.output_size = o.box_head.pooled = m.box_head.pooled;
   o.box_head.width = m.box_head.width;
   o.box_head.class_agnostic = m.box_head.class_agnostic;
+  o.box_head.agnostic_below = m.box_head.agnostic_below;
+  o.box_head.agnostic_by_instances = m.box_head.agnostic_by == "instances";
+  o.box_head.normalized = normalized(m.box_head.classifier, m.box_head.normalized);
   o.box_head.loss = m.box_head.loss;
   o.box_head.pytorch_init = m.box_head.init == "torchvision";
   o.box_beta = r.smooth_l1_beta;
@@ -121,6 +146,9 @@ void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
   o.mask_head.convolutions = m.mask_head.convolutions;
   o.mask_head.width = m.mask_head.width;
   o.mask_head.class_agnostic = m.mask_head.class_agnostic;
+  o.mask_head.agnostic_below = m.mask_head.agnostic_below;
+  o.mask_head.agnostic_by_instances = m.mask_head.agnostic_by == "instances";
+  o.mask_head.normalized = normalized(m.mask_head.predictor, m.mask_head.normalized);
   o.mask_targets.rule = word_to<MaskTargetRule>(m.mask_head.targets, {{"bitmap", MaskTargetRule::bitmap_aligned},
                                                                       {"soft_bitmap", MaskTargetRule::bitmap_soft},
                                                                       {"polygon", MaskTargetRule::polygon}});
@@ -159,6 +187,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
   o.fpn.kaiming_init = m.fpn_init == "kaiming";
   set_rpn(m, o);
   set_heads(m, o);
+  o.cascade = cascade_options(m);
   o.box_head.statistics = statistics;
   o.postprocess.score_threshold = config.test.score_threshold;
   o.postprocess.nms_threshold = config.test.nms_threshold;

@@ -50,23 +50,48 @@ constexpr PresetRow kRows[] = {
     {"test.rescale_before_nms",         "5.5", "true",         "false",        "false"},
     {"test.mask_paste",                 "5.5", "'sampled'",    "'padded'",     "'sampled'"},
 };
+
+constexpr PresetRow kCascadeRows[] = {
+    {"model.rpn.smooth_l1_beta",        "2.5", "0.1111111111111111", "0.1111111111111111", "0"},
+    {"model.rpn.boundary_threshold",    "5.2", "0",            "0",            "-1"},
+    {"model.rpn.post_nms_topk_train",   "2.5", "2000",         "2000",         "2000"},
+    {"model.roi.low_quality",           "2.5", "'off'",        "'off'",        "'off'"},
+    {"model.roi.smooth_l1_beta",        "2.5", "1",            "1",            "0"},
+    {"model.box_head.class_agnostic",   "2.5", "true",         "true",         "true"},
+    {"model.cascade.bbox_weights",      "2.5", "[10, 10, 5, 5, 20, 20, 10, 10, 30.3030303030303, 30.3030303030303, 14.925373134328357, 14.925373134328357]",
+                                               "[10, 10, 5, 5, 20, 20, 10, 10, 30.3030303030303, 30.3030303030303, 14.925373134328357, 14.925373134328357]",
+                                               "[10, 10, 5, 5, 20, 20, 10, 10, 30, 30, 15, 15]"},
+    {"model.cascade.loss_weights",      "2.5", "[1, 0.5, 0.25]", "[1, 0.5, 0.25]", "[1, 1, 1]"},
+    {"model.cascade.resample",          "2.5", "true",         "true",         "false"},
+    {"model.cascade.mask_heads",        "2.5", "'each_stage'", "'each_stage'", "'first_stage'"},
+    {"model.cascade.scores",            "2.5", "'mean_of_logits'", "'mean_of_logits'", "'mean_of_scores'"},
+    {"model.cascade.gradient_scale",    "2.5", "1",            "1",            "0.3333333333333333"},
+};
 // clang-format on
+
+const char* value_of(const PresetRow& row, const std::string& preset) {
+  if (preset == "mmdet") return row.mmdet;
+  if (preset == "torchvision") return row.torchvision;
+  if (preset == "detectron2") return row.detectron2;
+  fail("unknown preset '", preset, "', expected mmdet, torchvision or detectron2");
+}
 
 }  // namespace
 
 std::span<const PresetRow> preset_rows() { return kRows; }
 
-void apply_preset(const ConfigSchema& schema, const std::string& preset) {
-  for (const PresetRow& row : kRows) {
-    const char* value = preset == "mmdet"         ? row.mmdet
-                        : preset == "torchvision" ? row.torchvision
-                        : preset == "detectron2"  ? row.detectron2
-                                                  : nullptr;
-    TS_CHECK(value, "unknown preset '", preset, "', expected mmdet, torchvision or detectron2");
-    ConfigEntry entry = parse_override(std::string(row.key) + "=" + value);
-    entry.where = "preset " + preset;
-    schema.apply(entry);
-  }
+std::span<const PresetRow> cascade_rows() { return kCascadeRows; }
+
+void apply_preset(const ConfigSchema& schema, const std::string& preset, bool cascade) {
+  const auto apply = [&](std::span<const PresetRow> rows) {
+    for (const PresetRow& row : rows) {
+      ConfigEntry entry = parse_override(std::string(row.key) + "=" + value_of(row, preset));
+      entry.where = "preset " + preset;
+      schema.apply(entry);
+    }
+  };
+  apply(preset_rows());
+  if (cascade) apply(cascade_rows());
 }
 
 }  // namespace tailseg

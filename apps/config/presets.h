@@ -14,8 +14,10 @@ struct PresetRow {
 };
 
 std::span<const PresetRow> preset_rows();
+// What a preset changes further with model.meta = "cascade_mask_rcnn" (torchvision has none: as mmdet).
+std::span<const PresetRow> cascade_rows();
 
 // Sets every row's value of the preset "mmdet", "torchvision" or "detectron2".
-void apply_preset(const ConfigSchema& schema, const std::string& preset);
+void apply_preset(const ConfigSchema& schema, const std::string& preset, bool cascade);
 
 }  // namespace tailseg

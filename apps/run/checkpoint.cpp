@@ -44,6 +44,10 @@ TrainingState load_training(const std::string& path, const Config& config, const
   TS_CHECK(loss == config.model.box_head.loss.type, path, " was trained with the classification loss '", loss,
            "', the configuration asks for '", config.model.box_head.loss.type,
            "'; go on with the first, or start a new run from its weights with --weights");
+  const ClassStatistics &before = stored.statistics, &now = classes.statistics;
+  TS_CHECK(before.images.empty() || (before.images == now.images && before.instances == now.instances), path,
+           " was trained on a set with other numbers of images or instances of its classes; a run resumes on the set "
+           "that it began with (start a new one from its weights with --weights)");
   check_complete(store.load_state_dict(file.model, path), path);
   optimizer.load_state_dict(file.optimizer, file.number("optimizer_steps"), path);
   return {file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}};

@@ -33,7 +33,8 @@ std::vector<std::string> recorded_settings(const ModelFile& file) {
 
 // From the rows of the classifier, the background among them.
 int64_t classes_of(const ModelFile& file) {
-  const auto found = file.model.find("roi_heads.box_predictor.cls_score.weight");
+  auto found = file.model.find("roi_heads.box_predictor.cls_score.weight");
+  if (found == file.model.end()) found = file.model.find("roi_heads.box_predictor.0.cls_score.weight");  // a cascade
   TS_CHECK(found != file.model.end() && !found->second.shape.empty() && found->second.shape[0] >= 2, file.path,
            " holds no detector: it has no roi_heads.box_predictor.cls_score (train one with tailseg-train --weights)");
   return found->second.shape[0] - 1;
@@ -80,7 +81,8 @@ LoadedModel open_model(Context& ctx, const ModelSource& source) {
     describe_imported(file, source, loaded);
   }
   loaded.store = std::make_unique<ParameterStore>(ctx, 0);
-  loaded.model = std::make_unique<MaskRcnn>(*loaded.store, model_options(loaded.config, loaded.classes.size()));
+  loaded.model = std::make_unique<MaskRcnn>(
+      *loaded.store, model_options(loaded.config, loaded.classes.size(), loaded.classes.statistics));
   check_complete(loaded.store->load_state_dict(file.model, file.path), file.path);
   return loaded;
 }

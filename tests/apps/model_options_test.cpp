@@ -178,6 +178,89 @@ TEST_CASE("settings reach the structs they are meant for") {
                     Catch::Contains("model.num_classes is 80, but the data have 24"));
 }
 
+namespace {
+
+void check_cascade(const CascadeOptions& a, const CascadeOptions& b) {
+  REQUIRE(a.stages.size() == b.stages.size());
+  for (size_t s = 0; s < a.stages.size(); ++s) {
+    CHECK(a.stages[s].iou == b.stages[s].iou);
+    CHECK(a.stages[s].delta_weights == b.stages[s].delta_weights);
+    CHECK(a.stages[s].loss_weight == b.stages[s].loss_weight);
+  }
+  CHECK(a.resample == b.resample);
+  CHECK(a.mask_head_each_stage == b.mask_head_each_stage);
+  CHECK(a.mean_of_logits == b.mean_of_logits);
+  CHECK(a.gradient_scale == Approx(b.gradient_scale).epsilon(1e-15));
+}
+
+}  // namespace
+
+TEST_CASE("cascades: the presets are the model's, and METHODS 2.5's columns beside them") {
+  CHECK(model_options(load_config(""), 80).cascade.stages.empty());
+  const std::string meta = "model.meta=cascade_mask_rcnn";
+  const MaskRcnnOptions mmdet = model_options(load_config("", {meta}), 80);
+  check_cascade(mmdet.cascade, CascadeOptions::mmdet());
+  CHECK(mmdet.box_head.class_agnostic);
+  CHECK_FALSE(mmdet.mask_head.class_agnostic);
+  CHECK(mmdet.box_beta == 1);
+  CHECK(mmdet.rpn_loss.beta == 1.0 / 9);
+  CHECK(mmdet.allowed_border == 0);
+  CHECK(mmdet.train_proposals.most == 2000);
+  CHECK(mmdet.test_proposals.most == 1000);
+  CHECK(mmdet.roi_matcher.low_quality == LowQuality::off);
+  const MaskRcnnOptions detectron2 = model_options(load_config("", {"preset=detectron2", meta}), 80);
+  check_cascade(detectron2.cascade, CascadeOptions::detectron2());
+  CHECK(detectron2.box_beta == 0);
+  CHECK(detectron2.rpn_loss.beta == 0);
+  CHECK(detectron2.allowed_border == -1);
+  CHECK(detectron2.train_proposals.most == 2000);
+  check_cascade(model_options(load_config("", {"preset=torchvision", meta}), 80).cascade, CascadeOptions::mmdet());
+  // What a user says wins over what the cascade brings.
+  CHECK(model_options(load_config("", {"model.rpn.post_nms_topk_train=500", meta}), 80).train_proposals.most == 500);
+}
+
+TEST_CASE("cascades that do not fit together are refused") {
+  const std::string meta = "model.meta=cascade_mask_rcnn";
+  CHECK_THROWS_WITH(load_config("", {meta, "model.box_head.class_agnostic=false"}),
+                    Catch::Contains("model.box_head.class_agnostic must be true"));
+  CHECK_THROWS_WITH(load_config("", {meta, "model.cascade.iou_thresholds=[0.5, 0.6]"}),
+                    Catch::Contains("2 iou_thresholds, 3 loss_weights and 12 bbox_weights"));
+  CHECK_THROWS_WITH(load_config("", {meta, "model.cascade.scores=mean"}), Catch::Contains("mean_of_logits"));
+  CHECK_THROWS_WITH(load_config("", {"model.meta=cascade"}), Catch::Contains("cascade_mask_rcnn"));
+  const std::string plain = config_toml(load_config(""), false), cascade = config_toml(load_config("", {meta}), false);
+  CHECK_THAT(plain, !Catch::Contains("[model.cascade]"));
+  CHECK_THAT(cascade, Catch::Contains("[model.cascade]") && Catch::Contains("meta = \"cascade_mask_rcnn\""));
+}
+
+TEST_CASE("heads: normalised predictors and filters that the tail shares") {
+  const MaskRcnnOptions plain = model_options(load_config(""), 3);
+  CHECK_FALSE(plain.box_head.normalized);
+  CHECK_FALSE(plain.mask_head.normalized);
+  CHECK(plain.box_head.agnostic_below == 0);
+  const ClassStatistics statistics{{5, 20, 300}, {7, 25, 900}, 310};
+  const Config config =
+      load_config("", {"model.box_head.classifier=normalized", "model.box_head.normalized.temperature=30",
+                       "model.mask_head.predictor=normalized", "model.mask_head.normalized.eps=1e-3",
+                       "model.box_head.agnostic_below=11", "model.mask_head.agnostic_below=101",
+                       "model.mask_head.agnostic_by=instances"});
+  const MaskRcnnOptions o = model_options(config, 3, statistics);
+  REQUIRE(o.box_head.normalized);
+  CHECK(o.box_head.normalized->temperature == 30);
+  CHECK(o.box_head.normalized->eps == 1e-6);
+  REQUIRE(o.mask_head.normalized);
+  CHECK(o.mask_head.normalized->temperature == 20);
+  CHECK(o.mask_head.normalized->eps == 1e-3);
+  CHECK(o.box_head.agnostic_below == 11);
+  CHECK_FALSE(o.box_head.agnostic_by_instances);
+  CHECK(o.mask_head.agnostic_below == 101);
+  CHECK(o.mask_head.agnostic_by_instances);
+  CHECK_THROWS_WITH(load_config("", {"model.box_head.class_agnostic=true", "model.box_head.agnostic_below=11"}),
+                    Catch::Contains("agnostic_below has no meaning"));
+  CHECK_THROWS_WITH(load_config("", {"model.mask_head.class_agnostic=true", "model.mask_head.agnostic_below=11"}),
+                    Catch::Contains("agnostic_below has no meaning"));
+  CHECK_THAT(config_toml(load_config(""), false), !Catch::Contains("temperature"));
+}
+
 TEST_CASE("the schedule counts in steps or in epochs") {
   const Config epochs = load_config("", {"solver.ims_per_batch=8"});
   CHECK(total_iterations(epochs, 100) == 1200);
