@@ -18,9 +18,10 @@ namespace tailseg {
 namespace {
 
 const std::string kStem = "backbone.body.conv1.weight";
-const std::string kClasses = "roi_heads.box_predictor.cls_score";
-const std::string kDeltas = "roi_heads.box_predictor.bbox_pred";
-const std::string kMasks = "roi_heads.mask_predictor.mask_fcn_logits";
+// The predictors; in a cascade with the stage (".0") between the two parts of the name.
+std::string classes_layer(const std::string& stage) { return "roi_heads.box_predictor" + stage + ".cls_score"; }
+std::string deltas_layer(const std::string& stage) { return "roi_heads.box_predictor" + stage + ".bbox_pred"; }
+std::string masks_layer(const std::string& stage) { return "roi_heads.mask_predictor" + stage + ".mask_fcn_logits"; }
 constexpr float kIdentityVariance = 1.0f - 1e-5f;  // with batch norm's epsilon of 1e-5 the divisor is 1
 
 bool is_float(const std::string& dtype) {
@@ -101,11 +102,14 @@ class Conversion {
     const ResnetKind kind = resnet_kind(has);
     if (kind.depth) result_.backbone = "resnet" + std::to_string(kind.depth);
     std::vector<std::string> expected = resnet_names(kind);
-    const std::vector<std::string> heads = mask_rcnn_head_names();
+    find_stages();
+    const std::vector<std::string> heads = mask_rcnn_head_names(int(stages_.size()), masks_each_stage_);
     result_.whole_detector = std::any_of(heads.begin(), heads.end(), has);
     if (result_.whole_detector) expected.insert(expected.end(), heads.begin(), heads.end());
     for (auto at = result_.tensors.begin(); at != result_.tensors.end();) {
-      if (std::find(expected.begin(), expected.end(), at->first) != expected.end()) {
+      // Seesaw's counts are there when the model was trained with it.
+      if (std::find(expected.begin(), expected.end(), at->first) != expected.end() ||
+          at->first.ends_with(".loss.counts")) {
         ++at;
         continue;
       }
@@ -119,6 +123,15 @@ class Conversion {
       result_.notes.push_back(text("stages of ", kind.blocks[0], ", ", kind.blocks[1], ", ", kind.blocks[2], ", ",
                                    kind.blocks[3], " blocks are no ResNet-18, 34, 50, 101 or 152"));
     }
+  }
+
+  // ".0", ".1", .. of a cascade; none for Mask R-CNN.
+  void find_stages() {
+    const auto has = [&](const std::string& layer) { return result_.tensors.count(layer + ".weight") != 0; };
+    for (int s = 0; has(classes_layer(text(".", s))) || has(deltas_layer(text(".", s))); ++s) {
+      stages_.push_back(text(".", s));
+    }
+    masks_each_stage_ = has(masks_layer(".0"));
   }
 
   // Caffe2's batch norms have no running statistics: their effect is in scale and offset already.
@@ -164,17 +177,28 @@ class Conversion {
   }
 
   void order_background() {
-    const int64_t logits = rows(kClasses);
-    if (logits == 0) {
-      TS_CHECK(!options_.keep_background_first, file_.path,
-               ": there is no cls_score whose background could stay first");
-      return;
-    }
-    for (const std::string& layer : {kClasses, kDeltas, kMasks}) rows_before_[layer] = rows(layer);
-    const int64_t deltas = rows(kDeltas), masks = rows(kMasks);
+    const std::vector<std::string> stages = stages_.empty() ? std::vector<std::string>{""} : stages_;
+    bool any = false;
+    for (const std::string& stage : stages) any |= order_background_of(stage, masks_each_stage_ ? stage : "");
+    TS_CHECK(any || !options_.keep_background_first, file_.path,
+             ": there is no cls_score whose background could stay first");
+  }
+
+  // False where the stage has no classifier.
+  bool order_background_of(const std::string& stage, const std::string& mask_stage) {
+    const std::string class_rows = classes_layer(stage), delta_rows = deltas_layer(stage);
+    const std::string mask_rows = masks_layer(mask_stage);
+    const int64_t logits = rows(class_rows);
+    if (logits == 0) return false;
+    const bool shared_mask = rows_before_.count(mask_rows) != 0;  // of all stages: its rows are in order already
+    for (const std::string& layer : {class_rows, delta_rows}) rows_before_[layer] = rows(layer);
+    if (!shared_mask) rows_before_[mask_rows] = rows(mask_rows);
+    const int64_t deltas = rows(delta_rows), masks = rows_before_[mask_rows];
     const bool first = background_first();
-    // C+1 logits (mmdetection's Seesaw: C+2, background last); deltas 4C, with a background slot 4(C+1), or 4 for all.
-    const int64_t classes = !first && deltas > 4 ? deltas / 4 : logits - 1;
+    // C+1 logits (mmdetection's Seesaw: C+2, background last); deltas 4C, with a background slot 4(C+1), or 4 for all,
+    // and then a class-wise mask predictor tells C.
+    const int64_t told = deltas > 4 ? deltas / 4 : (masks > 1 ? masks : logits - 1);
+    const int64_t classes = first ? logits - 1 : told;
     const int64_t slots = first ? classes + 1 : classes;
     TS_CHECK(logits > classes && logits <= classes + 2 && (deltas == 0 || deltas == 4 || deltas == 4 * slots) &&
                  (masks == 0 || masks == 1 || masks == slots),
@@ -188,11 +212,14 @@ class Conversion {
     if (!file_.classes.empty() && int64_t(file_.classes.size()) == classes) {
       result_.metadata[kMetaClasses] = json_list(file_.classes);
     }
-    if (logits == classes + 2) result_.notes.push_back("two objectness rows (Seesaw) stay behind the classes");
-    if (!first || options_.keep_background_first) return;
-    change_rows(kClasses, 1, true, "background row moved last");
-    if (deltas == 4 * slots) change_rows(kDeltas, 4, false, "background rows dropped");
-    if (masks == slots) change_rows(kMasks, 1, false, "background row dropped");
+    if (logits == classes + 2 && (stage.empty() || stage == stages_[0])) {
+      result_.notes.push_back("two objectness rows (Seesaw) stay behind the classes");
+    }
+    if (!first || options_.keep_background_first) return true;
+    change_rows(class_rows, 1, true, "background row moved last");
+    if (deltas == 4 * slots) change_rows(delta_rows, 4, false, "background rows dropped");
+    if (masks == slots && !shared_mask) change_rows(mask_rows, 1, false, "background row dropped");
+    return true;
   }
 
   void convert_input() {
@@ -245,6 +272,8 @@ class Conversion {
   std::map<std::string, std::string> origin_;     // our name -> the file's
   std::map<std::string, std::string> row_notes_;  // our name -> what was done to the values
   std::map<std::string, int64_t> rows_before_;
+  std::vector<std::string> stages_;
+  bool masks_each_stage_ = false;
 };
 
 }  // namespace

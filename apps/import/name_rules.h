@@ -31,6 +31,15 @@ inline constexpr Rule kTorchvision[] = {
     {"roi_heads.mask_head.#.0.@", "roi_heads.mask_head.{1}.0.{@}"},
     {"roi_heads.mask_predictor.conv5_mask.@", "roi_heads.mask_predictor.conv5_mask.{@}"},
     {"roi_heads.mask_predictor.mask_fcn_logits.@", "roi_heads.mask_predictor.mask_fcn_logits.{@}"},
+    // our own cascades and losses
+    {"roi_heads.box_head.#.fc#.@", "roi_heads.box_head.{1}.fc{2}.{@}"},
+    {"roi_heads.box_predictor.#.cls_score.@", "roi_heads.box_predictor.{1}.cls_score.{@}"},
+    {"roi_heads.box_predictor.#.bbox_pred.@", "roi_heads.box_predictor.{1}.bbox_pred.{@}"},
+    {"roi_heads.box_predictor.#.loss.counts", "roi_heads.box_predictor.{1}.loss.counts"},
+    {"roi_heads.box_predictor.loss.counts", "roi_heads.box_predictor.loss.counts"},
+    {"roi_heads.mask_head.#.#.0.@", "roi_heads.mask_head.{1}.{2}.0.{@}"},
+    {"roi_heads.mask_predictor.#.conv5_mask.@", "roi_heads.mask_predictor.{1}.conv5_mask.{@}"},
+    {"roi_heads.mask_predictor.#.mask_fcn_logits.@", "roi_heads.mask_predictor.{1}.mask_fcn_logits.{@}"},
     // before torchvision 0.13
     {"backbone.fpn.inner_blocks.#.@", "backbone.fpn.inner_blocks.{1}.0.{@}"},
     {"backbone.fpn.layer_blocks.#.@", "backbone.fpn.layer_blocks.{1}.0.{@}"},
@@ -65,6 +74,11 @@ inline constexpr Rule kDetectron2[] = {
     {"roi_heads.mask_head.mask_fcn#.@", "roi_heads.mask_head.{1-1}.0.{@}"},
     {"roi_heads.mask_head.deconv.@", "roi_heads.mask_predictor.conv5_mask.{@}"},
     {"roi_heads.mask_head.predictor.@", "roi_heads.mask_predictor.mask_fcn_logits.{@}"},
+    // a cascade
+    {"roi_heads.box_head.#.fc1.@", "roi_heads.box_head.{1}.fc6.{@}"},
+    {"roi_heads.box_head.#.fc2.@", "roi_heads.box_head.{1}.fc7.{@}"},
+    {"roi_heads.box_predictor.#.cls_score.@", "roi_heads.box_predictor.{1}.cls_score.{@}"},
+    {"roi_heads.box_predictor.#.bbox_pred.@", "roi_heads.box_predictor.{1}.bbox_pred.{@}"},
     // a backbone alone
     {"stem.conv1.weight", "backbone.body.conv1.weight"},
     {"stem.conv1.norm.%", "backbone.body.bn1.{@}"},
@@ -145,6 +159,17 @@ inline constexpr Rule kMmdet[] = {
     {"roi_head.mask_head.convs.#.conv.@", "roi_heads.mask_head.{1}.0.{@}"},
     {"roi_head.mask_head.upsample.@", "roi_heads.mask_predictor.conv5_mask.{@}"},
     {"roi_head.mask_head.conv_logits.@", "roi_heads.mask_predictor.mask_fcn_logits.{@}"},
+    // a cascade
+    {"roi_head.bbox_head.#.shared_fcs.0.@", "roi_heads.box_head.{1}.fc6.{@}"},
+    {"roi_head.bbox_head.#.shared_fcs.1.@", "roi_heads.box_head.{1}.fc7.{@}"},
+    {"roi_head.bbox_head.#.fc_cls.@", "roi_heads.box_predictor.{1}.cls_score.{@}"},
+    {"roi_head.bbox_head.#.fc_reg.@", "roi_heads.box_predictor.{1}.bbox_pred.{@}"},
+    {"roi_head.mask_head.#.convs.#.conv.@", "roi_heads.mask_head.{1}.{2}.0.{@}"},
+    {"roi_head.mask_head.#.upsample.@", "roi_heads.mask_predictor.{1}.conv5_mask.{@}"},
+    {"roi_head.mask_head.#.conv_logits.@", "roi_heads.mask_predictor.{1}.mask_fcn_logits.{@}"},
+    // Seesaw's counts of samples so far
+    {"roi_head.bbox_head.loss_cls.cum_samples", "roi_heads.box_predictor.loss.counts"},
+    {"roi_head.bbox_head.#.loss_cls.cum_samples", "roi_heads.box_predictor.{1}.loss.counts"},
     {"data_preprocessor.mean", nullptr, kConstant},
     {"data_preprocessor.std", nullptr, kConstant},
 };

@@ -56,19 +56,26 @@ std::vector<std::string> resnet_names(const ResnetKind& kind) {
   return names;
 }
 
-std::vector<std::string> mask_rcnn_head_names() {
+std::vector<std::string> mask_rcnn_head_names(int stages, bool mask_head_each_stage) {
   std::vector<std::string> layers;
   for (const char* part : {"inner", "layer"}) {
     for (int level = 0; level < 4; ++level) {
       layers.push_back(std::string("backbone.fpn.") + part + "_blocks." + std::to_string(level) + ".0");
     }
   }
-  for (const char* layer :
-       {"rpn.head.conv.0.0", "rpn.head.cls_logits", "rpn.head.bbox_pred", "roi_heads.box_head.fc6",
-        "roi_heads.box_head.fc7", "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred",
-        "roi_heads.mask_head.0.0", "roi_heads.mask_head.1.0", "roi_heads.mask_head.2.0", "roi_heads.mask_head.3.0",
-        "roi_heads.mask_predictor.conv5_mask", "roi_heads.mask_predictor.mask_fcn_logits"}) {
+  for (const char* layer : {"rpn.head.conv.0.0", "rpn.head.cls_logits", "rpn.head.bbox_pred"})
     layers.emplace_back(layer);
+  const std::string heads = "roi_heads.";
+  for (int stage = 0; stage < std::max(stages, 1); ++stage) {
+    const std::string own = stages > 0 ? "." + std::to_string(stage) : "";
+    for (const char* layer : {".fc6", ".fc7"}) layers.push_back(heads + "box_head" + own + layer);
+    for (const char* layer : {".cls_score", ".bbox_pred"}) layers.push_back(heads + "box_predictor" + own + layer);
+    if (stage > 0 && !mask_head_each_stage) continue;
+    const std::string mask = mask_head_each_stage ? own : "";
+    for (const char* layer : {".0.0", ".1.0", ".2.0", ".3.0"}) layers.push_back(heads + "mask_head" + mask + layer);
+    for (const char* layer : {".conv5_mask", ".mask_fcn_logits"}) {
+      layers.push_back(heads + "mask_predictor" + mask + layer);
+    }
   }
   std::vector<std::string> names;
   for (const std::string& layer : layers) {

@@ -18,6 +18,9 @@ struct ResnetKind {
 ResnetKind resnet_kind(const std::function<bool(const std::string&)>& has);
 
 std::vector<std::string> resnet_names(const ResnetKind& kind);
-std::vector<std::string> mask_rcnn_head_names();  // FPN, RPN, box and mask head
+
+// FPN, RPN, box and mask head. In a cascade of `stages` (0: none) each has its box head, and each or the first its mask
+// head (detection/cascade.h).
+std::vector<std::string> mask_rcnn_head_names(int stages = 0, bool mask_head_each_stage = false);
 
 }  // namespace tailseg

@@ -106,6 +106,14 @@ TEST_CASE("each system's name for a layer becomes ours (ECOSYSTEM 2.6)") {
       {L::kMmdet, "roi_head.bbox_head.shared_fcs.1.bias", "roi_heads.box_head.fc7.bias"},
       {L::kMmdet, "roi_head.mask_head.upsample.weight", "roi_heads.mask_predictor.conv5_mask.weight"},
       {L::kMmdet, "layer1.0.bn2.weight", "backbone.body.layer1.0.bn2.weight"},
+      {L::kDetectron2, "roi_heads.box_head.2.fc1.weight", "roi_heads.box_head.2.fc6.weight"},
+      {L::kDetectron2, "roi_heads.box_predictor.1.bbox_pred.bias", "roi_heads.box_predictor.1.bbox_pred.bias"},
+      {L::kMmdet, "roi_head.bbox_head.2.shared_fcs.0.weight", "roi_heads.box_head.2.fc6.weight"},
+      {L::kMmdet, "roi_head.bbox_head.0.fc_cls.bias", "roi_heads.box_predictor.0.cls_score.bias"},
+      {L::kMmdet, "roi_head.bbox_head.1.loss_cls.cum_samples", "roi_heads.box_predictor.1.loss.counts"},
+      {L::kMmdet, "roi_head.bbox_head.loss_cls.cum_samples", "roi_heads.box_predictor.loss.counts"},
+      {L::kMmdet, "roi_head.mask_head.1.convs.3.conv.weight", "roi_heads.mask_head.1.3.0.weight"},
+      {L::kMmdet, "roi_head.mask_head.2.conv_logits.bias", "roi_heads.mask_predictor.2.mask_fcn_logits.bias"},
       {L::kMmdet1, "bbox_head.fc_cls.weight", "roi_heads.box_predictor.cls_score.weight"},
       {L::kMmdet1, "mask_head.conv_logits.bias", "roi_heads.mask_predictor.mask_fcn_logits.bias"},
   };
@@ -240,6 +248,68 @@ TEST_CASE("an mmdetection detector keeps its rows; its Seesaw head and class nam
   CHECK(result.layout == WeightLayout::kMmdet1);
   CHECK(values(result, "roi_heads.box_predictor.cls_score.weight") == std::vector<float>{1, 2, 0});
   CHECK(values(result, "roi_heads.mask_predictor.mask_fcn_logits.weight") == std::vector<float>{1, 2});
+}
+
+TEST_CASE("cascades: every stage's head, its counts, its rows; a mask head each or one for all") {
+  WeightsFile file;
+  file.path = "cascade.pth";
+  file.tensors["backbone.conv1.weight"] = numbered({1, 3, 1, 1});
+  for (const std::string s : {"0", "1", "2"}) {
+    file.tensors["roi_head.bbox_head." + s + ".fc_cls.weight"] = numbered({4, 1});  // Seesaw, two classes
+    file.tensors["roi_head.bbox_head." + s + ".fc_reg.weight"] = numbered({4, 1});
+    file.tensors["roi_head.bbox_head." + s + ".loss_cls.cum_samples"] = numbered({3});
+    file.tensors["roi_head.mask_head." + s + ".conv_logits.weight"] = numbered({2, 1, 1, 1});
+  }
+  const ImportResult mmdet = convert_weights(file);
+  CHECK(mmdet.metadata.at(kMetaNumClasses) == "2");
+  CHECK(mmdet.dropped.empty());
+  for (const std::string s : {"0", "1", "2"}) {
+    CHECK(values(mmdet, "roi_heads.box_predictor." + s + ".loss.counts") == std::vector<float>{0, 1, 2});
+    CHECK(mmdet.tensors.count("roi_heads.mask_predictor." + s + ".mask_fcn_logits.weight") == 1);
+  }
+  // Whatever three stages with a mask head each have beside that is missing.
+  const auto expected = mask_rcnn_head_names(3, true);
+  CHECK(expected.size() == 2 * (8 + 3 + 3 * (4 + 6)));
+  const auto is_missing = [&](const std::string& name) {
+    return std::any_of(mmdet.missing.begin(), mmdet.missing.end(), [&](const auto& row) { return row.target == name; });
+  };
+  CHECK(is_missing("roi_heads.mask_head.2.3.0.bias"));
+  CHECK_FALSE(is_missing("roi_heads.box_head.fc6.weight"));
+
+  // mmdetection 1.x: background first in every stage, class-agnostic boxes.
+  WeightsFile old;
+  old.path = "old.pth";
+  old.tensors["backbone.conv1.weight"] = numbered({1, 3, 1, 1});
+  for (const std::string s : {"0", "1", "2"}) {
+    old.tensors["bbox_head." + s + ".fc_cls.weight"] = numbered({3, 1});
+    old.tensors["bbox_head." + s + ".fc_reg.weight"] = numbered({4, 1});
+    old.tensors["mask_head." + s + ".conv_logits.weight"] = numbered({3, 1, 1, 1});
+  }
+  const ImportResult first = convert_weights(old);
+  for (const std::string s : {"0", "1", "2"}) {
+    CHECK(values(first, "roi_heads.box_predictor." + s + ".cls_score.weight") == std::vector<float>{1, 2, 0});
+    CHECK(values(first, "roi_heads.box_predictor." + s + ".bbox_pred.weight").size() == 4);
+    CHECK(values(first, "roi_heads.mask_predictor." + s + ".mask_fcn_logits.weight") == std::vector<float>{1, 2});
+  }
+
+  // detectron2: one mask head. What was written is read again as it is.
+  WeightsFile d2;
+  d2.path = "d2.pkl";
+  d2.tensors["backbone.bottom_up.stem.conv1.weight"] = numbered({1, 3, 1, 1});
+  for (const std::string s : {"0", "1", "2"}) {
+    d2.tensors["roi_heads.box_predictor." + s + ".cls_score.weight"] = numbered({3, 1});
+    d2.tensors["roi_heads.box_predictor." + s + ".bbox_pred.weight"] = numbered({4, 1});
+  }
+  d2.tensors["roi_heads.mask_head.predictor.weight"] = numbered({2, 1, 1, 1});
+  const ImportResult shared = convert_weights(d2);
+  CHECK(shared.metadata.at(kMetaNumClasses) == "2");
+  CHECK(shared.dropped.empty());
+  CHECK(mask_rcnn_head_names(3, false).size() == 2 * (8 + 3 + 3 * 4 + 6));
+  WeightsFile again;
+  again.path = "again.safetensors";
+  again.tensors = mmdet.tensors;
+  again.metadata = mmdet.metadata;
+  CHECK(convert_weights(again).tensors.size() == mmdet.tensors.size());
 }
 
 TEST_CASE("Caffe's pixels: the converted stem sees the same image and gives the same sum") {
