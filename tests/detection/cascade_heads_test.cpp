@@ -12,7 +12,7 @@ namespace gc = gradient_check;
 
 namespace {
 
-constexpr int64_t kSide = 64, kClasses = 3;
+constexpr int64_t kSide = 64, kClasses = 5;
 
 MaskRcnnOptions small_options(bool mmdet) {
   MaskRcnnOptions options = MaskRcnnOptions::mmdet(kClasses);
@@ -34,10 +34,10 @@ MaskRcnnOptions small_options(bool mmdet) {
   options.roi_sampler.total = 16;
   options.mask_targets.rule = MaskTargetRule::polygon;
   for (int64_t c = 0; c < kClasses; ++c) {
-    options.box_head.statistics.images.push_back(3 + 50 * c);
-    options.box_head.statistics.instances.push_back(4 + 90 * c);
+    options.box_head.statistics.images.push_back(static_cast<int64_t>(3 * std::pow(10.0, double(c))));  // a long tail
+    options.box_head.statistics.instances.push_back(static_cast<int64_t>(4 * std::pow(10.0, double(c))));
   }
-  options.box_head.statistics.annotated_images = 500;
+  options.box_head.statistics.annotated_images = 50000;
   return options;
 }
 
