@@ -39,7 +39,7 @@ class MaskRcnn {
   // Throws Error when a stage's loss cannot begin to train (ClassLoss::check_ready).
   void check_ready(Context& ctx) const;
   MaskRcnnLosses losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
-  Prediction predict(Context& ctx, const ImageBatch& images);
+  Prediction predict(Context& ctx, const ImageBatch& images, const ScoreChange& change = {});
   // Proposals alone, at test settings (proposal recall).
   BoxSet propose(Context& ctx, const ImageBatch& images);
 

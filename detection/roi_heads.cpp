@@ -266,8 +266,9 @@ Tensor RoiHeads::masks(Context& ctx, const std::vector<Variable>& pyramid, const
 }
 
 Prediction RoiHeads::predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                             const ImageBatch& images) {
-  const Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
+                             const ImageBatch& images, const ScoreChange& change) {
+  Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
+  if (change) scored.scores = change(scored.proposals, scored.scores);
   PostprocessOptions postprocessing = options_.postprocess;
   postprocessing.coder = stages_.back().coder;
   Prediction out;

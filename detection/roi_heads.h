@@ -2,6 +2,7 @@
 // in a row (cascade.h); a stage samples RoIs, and has a box head and mostly a mask head.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct StageLosses {
   Tensor box_counts;              // [2] int32: sampled RoIs, and how many of them the class logits got right
 };
 
+// Sees the scores [N * P, C] of these proposals (of a cascade's last stage), and says what to use in their place.
+using ScoreChange = std::function<Tensor(const BoxSet& proposals, const Tensor& scores)>;
+
 class RoiHeads {
  public:
   // Registers parameters; `options` as MaskRcnn has completed them.
@@ -29,7 +33,7 @@ class RoiHeads {
   std::vector<StageLosses> losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                                   const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
   Prediction predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                     const ImageBatch& images);
+                     const ImageBatch& images, const ScoreChange& change = {});
 
  private:
   struct Stage {

@@ -171,6 +171,7 @@ struct TrainConfig {
   int64_t seed = 0;
   std::string device = "auto";
   int64_t log_every = 20, checkpoint_every = 1000, eval_every = 0, keep_checkpoints = 2;
+  bool analysis = false;
   SamplerConfig sampler;
 };
 

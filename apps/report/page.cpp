@@ -21,7 +21,7 @@ p{margin:4px 0 8px}.note{color:var(--soft);border-left:3px solid var(--rule);pad
 .plot{width:100%;height:auto;background:var(--box);border-radius:6px;margin:6px 0}
 .grid-of-plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:8px}
 .plot .title{font-size:13px;font-weight:600;fill:var(--ink)}.plot .tick{font-size:11px;fill:var(--soft)}.mid{text-anchor:middle}.end{text-anchor:end}
-.grid{stroke:var(--rule);stroke-width:1;fill:none}.line{fill:none;stroke-width:1.6;stroke-linejoin:round}.mean{stroke-width:2.4;opacity:.75}
+.grid{stroke:var(--rule);stroke-width:1;fill:none}.line{fill:none;stroke-width:1.6;stroke-linejoin:round}.mean{stroke-width:2.4;opacity:.75}.raw{stroke-width:1;opacity:.3}
 use{opacity:.75}use:hover,rect:hover{opacity:1;stroke:var(--ink);stroke-width:1.5}
 .fr{fill:#d55e00}.fc{fill:#009e73}.ff{fill:#0072b2}.fx{fill:#8a929a}
 .line.fr{fill:none;stroke:#d55e00}.line.fc{fill:none;stroke:#009e73}.line.ff{fill:none;stroke:#0072b2}
@@ -44,7 +44,7 @@ function pointText(mark){const c=data.classes[mark.dataset.c],run=mark.closest('
   (run?data.runs[run.dataset.r]+': ':'')+mark.dataset.v}
 function curveText(svg,event){const at=new DOMPoint(event.clientX,event.clientY).matrixTransform(svg.getScreenCTM().inverse());
  const toX=axis(svg.dataset.x),toY=axis(svg.dataset.y);let out='',step=null;
- for(const path of svg.querySelectorAll('path.line')){if(getComputedStyle(path).display==='none')continue;
+ for(const path of svg.querySelectorAll('path.line:not(.raw)')){if(getComputedStyle(path).display==='none')continue;
   let best=null;for(const p of path.getAttribute('d').split(/[ML]/)){if(!p)continue;const [x,y]=p.split(' ').map(Number);
    if(!best||Math.abs(x-at.x)<Math.abs(best[0]-at.x))best=[x,y]}
   if(best){if(step===null)step=short(toX(best[0]));out+='\n'+path.dataset.n+': '+short(toY(best[1]))}}

@@ -19,7 +19,7 @@ std::vector<double> nice_ticks(double low, double high, int count) {
     }
   }
   std::vector<double> ticks;
-  const double first = std::floor(low / step * (1 + 1e-12));
+  const double first = std::floor(low / step + 1e-9);
   for (int i = 0; i < 200; ++i) {
     const double tick = (first + i) * step;
     ticks.push_back(std::abs(tick) < step * 1e-9 ? 0 : tick);
@@ -41,14 +41,19 @@ void PlotAxis::settle() {
     low -= low == 0 ? 0 : room;
     high += room;
   }
+  if (exact) return;
   const std::vector<double> marks = nice_ticks(low, high, 6);
   low = std::min(low, marks.front());
   high = std::max(high, marks.back());
 }
 
 std::vector<double> PlotAxis::ticks() const {
-  if (!logarithmic) return nice_ticks(low, high, 6);
   std::vector<double> marks;
+  if (!logarithmic) {
+    marks = nice_ticks(low, high, 6);
+    std::erase_if(marks, [&](double mark) { return share(mark) < -1e-9 || share(mark) > 1 + 1e-9; });
+    return marks;
+  }
   const double from = std::round(std::log10(low)), to = std::round(std::log10(high));
   const double step = std::max(1.0, std::ceil((to - from) / 10));
   for (double exponent = from; exponent <= to; exponent += step) marks.push_back(std::pow(10.0, exponent));
@@ -125,6 +130,22 @@ std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<doubl
     if (high != low) kept.push_back(*high);
   }
   return kept;
+}
+
+std::vector<std::pair<double, double>> smoothed(const std::vector<std::pair<double, double>>& points,
+                                                size_t stretches) {
+  std::vector<std::pair<double, double>> means;
+  for (size_t i = 0; i < stretches; ++i) {
+    const size_t begin = points.size() * i / stretches, end = points.size() * (i + 1) / stretches;
+    double place = 0, value = 0;
+    for (size_t at = begin; at < end; ++at) {
+      place += points[at].first;
+      value += points[at].second;
+    }
+    const auto count = static_cast<double>(end - begin);
+    if (begin < end) means.emplace_back(place / count, value / count);
+  }
+  return means;
 }
 
 }  // namespace tailseg

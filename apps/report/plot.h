@@ -12,6 +12,7 @@ struct PlotAxis {
   double low = 0, high = 1;  // of the data; low < high after `settle`
   bool logarithmic = false;  // powers of ten; data above 0
   std::string label;
+  bool exact = false;  // linear: ends where the data end, not at the next round number
 
   // Widens an empty or reversed range and, on a linear axis, rounds it outwards to ticks.
   void settle();
@@ -41,7 +42,7 @@ class Plot {
   std::string svg() const;
 
  private:
-  static constexpr int kLeft = 58, kRight = 14, kTop = 26, kBottom = 40;
+  static constexpr int kLeft = 58, kRight = 28, kTop = 26, kBottom = 40;
   int width_, height_;
   PlotAxis x_, y_;
   std::string title_, content_;
@@ -49,5 +50,7 @@ class Plot {
 
 // At most `most` points with the same highs and lows: each stretch of the series keeps its lowest and highest point.
 std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points, size_t most);
+// The means of so many stretches of equal length, at their mean places.
+std::vector<std::pair<double, double>> smoothed(const std::vector<std::pair<double, double>>& points, size_t stretches);
 
 }  // namespace tailseg

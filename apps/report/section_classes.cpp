@@ -20,14 +20,14 @@ struct Bar {
 std::string bars_plot(const ReportData& data, const std::vector<Bar>& bars, PlotAxis y, double base, int digits,
                       const std::string& title, const std::string& x_label) {
   const auto count = static_cast<double>(bars.size());
-  Plot plot(kWide, kHigh, {0, std::max(1.0, count), false, x_label}, std::move(y), title);
+  Plot plot(kWide, kHigh, {0, std::max(1.0, count), false, x_label, true}, std::move(y), title);
   const double step = plot.x(1) - plot.x(0), width = std::max(0.6, step * 0.86);
   std::string out = "<g class=\"bars\">";
   for (size_t i = 0; i < bars.size(); ++i) {
     const double from = plot.y(base), to = plot.y(bars[i].value);
     out += "<rect x=\"" + fixed_text(plot.x(static_cast<double>(i)) + (step - width) / 2, 1) + "\" y=\"" +
            fixed_text(std::min(from, to), 1) + "\" width=\"" + fixed_text(width, 1) + "\" height=\"" +
-           fixed_text(std::max(std::abs(to - from), 0.5), 1) + "\" class=\"" +
+           fixed_text(std::max(std::abs(to - from), 1.0), 1) + "\" class=\"" +
            frequency_class(data.classes[bars[i].row].frequency) + "\" data-c=\"" + std::to_string(bars[i].row) +
            "\" data-v=\"" + fixed_text(bars[i].value, digits) + "\"/>";
   }

@@ -11,6 +11,7 @@ namespace tailseg {
 namespace {
 
 constexpr int kWidth = 470, kHeight = 240;
+constexpr size_t kSmoothed = 150;
 
 bool is_loss(const std::string& name) { return name == "total_loss" || name.rfind("loss_", 0) == 0; }
 
@@ -30,7 +31,7 @@ size_t curve_points(const ReportData& data) {
   return std::clamp<size_t>(kMostTrainingPoints / curves, 100, kMostCurvePoints);
 }
 
-std::string curves(const ReportData& data, const std::string& name, double scale, bool from_zero) {
+std::string curves(const ReportData& data, const std::string& name, double scale, bool noisy) {
   PlotAxis x{INFINITY, -INFINITY, false, "step"}, y{INFINITY, -INFINITY, false, ""};
   std::vector<double> values;
   for (const ReportRun& run : data.runs) {
@@ -44,16 +45,19 @@ std::string curves(const ReportData& data, const std::string& name, double scale
   }
   if (values.empty()) return "";
   y.low = *std::min_element(values.begin(), values.end());
-  if (from_zero) y.low = std::min(y.low, 0.0);
+  y.low = std::min(y.low, 0.0);
   y.high = ceiling_of(values);
   const size_t most = curve_points(data);
   Plot plot(kWidth, kHeight, x, y, name);
   for (size_t i = 0; i < data.runs.size(); ++i) {
     const auto found = data.runs[i].series.find(name);
     if (found == data.runs[i].series.end()) continue;
-    ReportSeries points = thinned(found->second, most);
+    ReportSeries points = found->second;
     for (auto& point : points) point.second *= scale;
-    plot.line(points, "run-" + std::to_string(i), data.runs[i].label);
+    const bool smooth = noisy && points.size() > 2 * kSmoothed;  // then the raw curve stands faintly behind the means
+    const std::string classes = "run-" + std::to_string(i);
+    plot.line(thinned(points, most), smooth ? "raw " + classes : classes, data.runs[i].label);
+    if (smooth) plot.line(smoothed(points, kSmoothed), classes, data.runs[i].label);
   }
   return plot.svg();
 }
@@ -80,7 +84,7 @@ std::string ap_curves(const ReportData& data) {
       const auto found = run.series.find(name);
       return found != run.series.end() && found->second.size() > 1;
     });
-    if (curve) out += curves(data, name, 100, true);
+    if (curve) out += curves(data, name, 100, false);
   }
   return out;
 }
@@ -103,7 +107,9 @@ std::string training_section(const ReportData& data) {
   if (!any) return out;
   out += "<div class=\"grid-of-plots\">\n";
   for (const std::string& name : names_of(data, is_loss)) out += curves(data, name, 1, true);
-  for (const char* name : {"lr", "grad_norm", "time", "data_time"}) out += curves(data, name, 1, true);
+  for (const char* name : {"lr", "grad_norm", "time", "data_time"}) {
+    out += curves(data, name, 1, name != std::string_view("lr"));
+  }
   return out + ap_curves(data) + "</div>\n";
 }
 

@@ -10,10 +10,12 @@
 
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
+#include "apps/run/analysis.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
+#include "apps/run/open_model.h"
 #include "apps/run/training_data.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/metrics_file.h"
@@ -224,7 +226,8 @@ void Trainer::evaluate(bool last) {
   listener.skipped = [&](const std::string& message) { log_.line("evaluate", "skipped: " + message); };
   const Detections results = detect_split(ctx_, model_, config_, val, listener);
   log_.end_progress();
-  const auto types = evaluate_split(val, results, "", instances_by_label(data_.split.set), ctx_.threads());
+  const std::vector<int64_t> instances = instances_by_label(data_.split.set);
+  auto types = evaluate_split(val, results, "", instances, ctx_.threads());
   std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};
   for (const TypeFigures& type : types) {
     std::string line = type.type;
@@ -238,8 +241,18 @@ void Trainer::evaluate(bool last) {
   metrics_->write(values);
   events_->scalars(state_.iteration, values);
   if (!last) return;
+  ClassFacts facts;
+  if (config_.train.analysis) {
+    ModelAnalysis analysis = analyse_split(ctx_, model_, store_, config_, val, listener, labels_in(classes_, val.set));
+    log_.end_progress();
+    for (TypeFigures& type : evaluate_analysis(val, analysis, "", instances, ctx_.threads())) {
+      types.push_back(std::move(type));
+    }
+    facts = std::move(analysis.facts);
+  }
+  facts.train_instances = instances;
   const fs::path folder = fs::path(config_.output) / "evaluation";
-  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types));
+  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types, facts));
   write_results((folder / "results.json").string(), val.set, results);
 }
 

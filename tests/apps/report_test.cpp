@@ -221,6 +221,9 @@ TEST_CASE("long curves keep their highs and lows in 2000 points") {
   REQUIRE(std::count(thin.begin(), thin.end(), std::pair<double, double>(77777, 9)) == 1);
   REQUIRE(std::count(thin.begin(), thin.end(), std::pair<double, double>(33333, -9)) == 1);
   REQUIRE(thinned({{1, 2}, {3, 4}}, 2000).size() == 2);
+  using Points = std::vector<std::pair<double, double>>;
+  REQUIRE(smoothed({{0, 1}, {1, 3}, {2, 5}, {3, 9}}, 2) == Points{{0.5, 2}, {2.5, 7}});
+  REQUIRE(smoothed({{0, 1}}, 5) == Points{{0, 1}});
 }
 
 TEST_CASE("names cannot become markup, in text, attributes or script") {
@@ -407,7 +410,13 @@ TEST_CASE("gradients become a ratio per class and a curve per group") {
 
 TEST_CASE("axes: ticks are round and cover the data") {
   REQUIRE(nice_ticks(0, 43.75, 6).back() == Approx(50));
-  REQUIRE(nice_ticks(-3, 7, 5).front() <= -3);
+  REQUIRE(nice_ticks(-3, 7, 5).front() == Approx(-4));
+  REQUIRE(nice_ticks(-20, 20, 6).front() == Approx(-20));
+  REQUIRE(nice_ticks(-20, 20, 6).size() == 5);
+  PlotAxis places{0, 1203, false, "", true};
+  places.settle();
+  REQUIRE(places.high == 1203);
+  REQUIRE(places.ticks().back() == Approx(1000));
   PlotAxis log{3, 4200, true, ""};
   log.settle();
   REQUIRE(log.low == Approx(1));
