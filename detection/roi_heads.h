@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "detection/batch.h"
+#include "detection/class_gradients.h"
 #include "detection/mask_rcnn_options.h"
 
 namespace tailseg {
@@ -28,6 +29,7 @@ class RoiHeads {
   size_t stages() const { return stages_.size(); }
   double loss_weight(size_t stage) const { return stages_.at(stage).loss_weight; }
   const BoxHead& box_head(size_t stage) const { return stages_.at(stage).box; }
+  const ClassGradients* class_gradients() const { return class_gradients_ ? &*class_gradients_ : nullptr; }
 
   // pyramid P2, P3, ..; proposals [N, P] for training or for prediction.
   std::vector<StageLosses> losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
@@ -77,6 +79,7 @@ class RoiHeads {
 
   MaskRcnnOptions options_;
   std::vector<Stage> stages_;
+  std::optional<ClassGradients> class_gradients_;  // of the last stage
 };
 
 }  // namespace tailseg

@@ -253,6 +253,9 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("train.keep_checkpoints", &r.keep_checkpoints, "good ones that stay").range(1, 1e6);
   s.add("train.analysis", &r.analysis,
         "last evaluation: also proposals, true labels, accuracy and weight norm of each class");
+  s.add("train.gradients_every", &r.gradients_every,
+        "steps between records of each class's positive and negative gradients; 0: none")
+      .range(0, 1e9);
   add_sampler(s, r.sampler);
 }
 

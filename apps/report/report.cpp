@@ -24,9 +24,11 @@ std::string report_html(std::vector<ReportRun> runs) {
 }
 
 void write_report(const std::vector<std::string>& folders, const std::string& path) {
+  AtomicFile file(path);  // first: a place that cannot be written is said before the work
   std::vector<ReportRun> runs;
   for (const std::string& folder : folders) runs.push_back(read_run(folder));
-  write_file_atomically(path, report_html(std::move(runs)));
+  file.write(report_html(std::move(runs)));
+  file.commit();
 }
 
 }  // namespace tailseg

@@ -41,7 +41,10 @@ ModelAnalysis analyse_split(Context& ctx, MaskRcnn& model, const ParameterStore&
       ctx, model, config, split, quiet, labels,
       [&](const Batch& batch, const BoxSet& boxes, const Tensor& scores) { return judge(ctx, batch, boxes, scores); });
   judge.add_to(out.facts);
-  const std::vector<double> norms = classifier_norms(ctx, store, static_cast<int64_t>(labels.size()));
+  const Tensor columns = model.class_loss(model.stages() - 1).class_columns(ctx);
+  const std::vector<double> norms =
+      classifier_norms(ctx, store, static_cast<int64_t>(labels.size()),
+                       columns.defined() ? columns.to_vector<int32_t>(ctx) : std::vector<int32_t>());
   if (norms.empty()) return out;
   out.facts.weight_norm.assign(split.set.categories.size(), -1);
   for (size_t model_label = 0; model_label < labels.size(); ++model_label) {

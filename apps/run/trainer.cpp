@@ -18,6 +18,7 @@
 #include "apps/run/open_model.h"
 #include "apps/run/training_data.h"
 #include "apps/run_files/environment.h"
+#include "apps/run_files/gradient_file.h"
 #include "apps/run_files/metrics_file.h"
 #include "apps/run_files/run_lock.h"
 #include "apps/run_files/run_log.h"
@@ -79,6 +80,7 @@ class Trainer {
   TrainEnd loop();
   bool step(Loader& loader, Batch& batch);
   void check_finite(const MaskRcnnLosses& losses);
+  void record_gradients();
   void save();
   void evaluate(bool last);
   std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
@@ -101,6 +103,7 @@ class Trainer {
   std::unique_ptr<StepMeter> meter_;
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<EventsFile> events_;
+  std::unique_ptr<GradientFile> gradients_;  // null: not asked for
 };
 
 void Trainer::describe() {
@@ -145,6 +148,10 @@ void Trainer::open_files() {
       std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
   events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
   meter_ = std::make_unique<StepMeter>(steps_);
+  if (model_.class_gradients()) {
+    gradients_ = std::make_unique<GradientFile>((output / "class_gradients.safetensors").string(), classes_.size(),
+                                                options_.resume ? state_.iteration - 1 : -1);
+  }
 }
 
 std::string Trainer::last_checkpoint() const {
@@ -195,6 +202,7 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   meter_->add(figures);
   ++state_.iteration;
   state_.position = loader.position();
+  record_gradients();
   if (logged) {
     log_.line("train", meter_->log_line());
     const auto values = meter_->metrics();
@@ -205,8 +213,15 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   return true;
 }
 
+void Trainer::record_gradients() {
+  if (!gradients_ || (state_.iteration % config_.train.gradients_every != 0 && state_.iteration != steps_)) return;
+  const ClassGradients::Sums sums = model_.class_gradients()->read(ctx_);
+  gradients_->add(state_.iteration - 1, sums.positive, sums.negative);
+}
+
 void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
+  if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
   folder.finished(state_.iteration);

@@ -6,6 +6,7 @@
 #include "apps/report/run_folder.h"
 #include "apps/run/analysis.h"
 #include "apps/run/true_labels.h"
+#include "nn/safetensors.h"
 #include "tests/apps/workshop.h"
 
 using namespace tailseg;
@@ -195,4 +196,61 @@ TEST_CASE("a plain evaluation knows the instances; analysis of proposals alone i
   REQUIRE(run.settings.at("solver.ims_per_batch") == "2");
   REQUIRE(run.series.at("total_loss").size() == 1);
   REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", shop.path("run"), "--analysis", "--type", "proposals"}) == 2);
+}
+
+TEST_CASE("a run that watches its classes' gradients trains the same model, and resumes to the same record") {
+  Workshop shop;
+  const std::vector<std::string> watch{"--set", "train.gradients_every=4"};
+  REQUIRE(shop.run(shop.train("plain")) == 0);
+  REQUIRE(shop.run(shop.train("whole", watch)) == 0);
+  REQUIRE(shop.run(shop.train("cut", {"--set", "train.gradients_every=4", "--max-iters", "2"})) == 0);
+  REQUIRE(shop.run(shop.train("cut", {"--set", "train.gradients_every=4", "--resume"})) == 0);
+  REQUIRE((contents(shop.checkpoint("whole", 6)) == contents(shop.checkpoint("cut", 6))));
+
+  const TensorFile plain = read_safetensors(shop.checkpoint("plain", 6));
+  const TensorFile whole = read_safetensors(shop.checkpoint("whole", 6));
+  REQUIRE(whole.tensors.size() == plain.tensors.size() + 1);
+  for (const auto& [name, tensor] : plain.tensors) {
+    INFO(name);
+    const bool same = whole.tensors.at(name).bytes == tensor.bytes;
+    REQUIRE(same);
+  }
+  const ReportGradients record = read_run(shop.path("whole")).gradients.value();
+  REQUIRE(record.iterations == std::vector<int64_t>{3, 5});
+  const std::vector<float> state =
+      host_to_float32(whole.tensors.at("roi_heads.box_predictor.class_gradients"), "state");
+  double total = 0;
+  for (size_t c = 0; c < 4; ++c) {
+    REQUIRE(record.positives[1][c] == state[c]);
+    REQUIRE(record.negatives[1][c] == state[4 + c]);
+    REQUIRE(record.negatives[0][c] < record.negatives[1][c]);
+    total += record.positives[1][c];
+  }
+  REQUIRE(total > 0);
+  const ReportGradients cut = read_run(shop.path("cut")).gradients.value();
+  REQUIRE(cut.iterations == std::vector<int64_t>{1, 3, 5});  // a record at the end of its first part too
+  REQUIRE(cut.positives[2] == record.positives[1]);
+  REQUIRE(cut.negatives[1] == record.negatives[0]);
+  std::ofstream(shop.root / "cut/class_gradients.safetensors") << "no";
+  REQUIRE(shop.run(shop.train("cut", {"--set", "train.gradients_every=4", "--max-iters", "8", "--resume"})) == 1);
+  REQUIRE(shop.said.find("class_gradients.safetensors") != std::string::npos);
+}
+
+TEST_CASE("analysis and gradients of a cascade, and of a loss that puts its classes elsewhere") {
+  Workshop shop;
+  const std::vector<std::pair<std::string, std::vector<std::string>>> kinds{
+      {"cascade", {"--set", "model.meta=cascade_mask_rcnn"}},
+      {"bags", {"--set", "model.box_head.loss.type=bags", "--set", "model.box_head.loss.bags.boundaries=[]"}}};
+  for (const auto& [name, settings] : kinds) {
+    std::vector<std::string> words{"--set", "train.analysis=true", "--set", "train.gradients_every=3"};
+    words.insert(words.end(), settings.begin(), settings.end());
+    REQUIRE(shop.run(shop.train(name, words)) == 0);
+    const ReportRun run = read_run(shop.path(name));
+    REQUIRE(run.gradients->iterations == std::vector<int64_t>{2, 5});
+    for (const ReportClass& entry : run.classes) {
+      REQUIRE(entry.weight_norm.value() > 0);
+      REQUIRE(entry.gradient_ratio.value() >= 0);
+    }
+    REQUIRE(run.figures.count("true_labels/segm") == 1);
+  }
 }
