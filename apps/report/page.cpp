@@ -26,6 +26,8 @@ use{opacity:.75}use:hover,rect:hover{opacity:1;stroke:var(--ink);stroke-width:1.
 .fr{fill:#d55e00}.fc{fill:#009e73}.ff{fill:#0072b2}.fx{fill:#8a929a}
 .line.fr{fill:none;stroke:#d55e00}.line.fc{fill:none;stroke:#009e73}.line.ff{fill:none;stroke:#0072b2}
 td.fr{color:#d55e00}td.fc{color:#009e73}td.ff{color:#0072b2}
+.g0{fill:#8c510a}.g1{fill:#bf812d}.g2{fill:#dfc27d}.g3{fill:#f6e8c3}.g4{fill:#d9d9d9}.g5{fill:#c7eae5}.g6{fill:#80cdc1}.g7{fill:#35978f}.g8{fill:#01665e}
+.scale svg{width:14px;height:12px;vertical-align:middle}
 .scroll{overflow:auto;max-height:560px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:3px 10px;text-align:right;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left}
 th{position:sticky;top:0;background:var(--box)}.sortable th{cursor:pointer}

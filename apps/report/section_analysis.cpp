@@ -1,6 +1,5 @@
-// Where a detector loses its rare classes: proposals, classification, the classifier's norms, the gradients it got.
+// Where a detector loses its rare classes: proposals, classification, the classifier's norms.
 #include <algorithm>
-#include <cmath>
 
 #include "apps/report/html.h"
 #include "apps/report/sections.h"
@@ -74,61 +73,6 @@ std::string scatter_part(const ReportData& data, const std::string& heading, con
   return "<h3>" + heading + "</h3>\n<p>" + explanation + "</p>\n" + chart;
 }
 
-// The geometric mean of the classes' ratios in a frequency group, at every record.
-ReportSeries group_ratio(const ReportRun& run, char group) {
-  ReportSeries series;
-  for (size_t t = 0; t < run.gradients->iterations.size(); ++t) {
-    const std::vector<double>&positive = run.gradients->positives[t], &negative = run.gradients->negatives[t];
-    double sum = 0;
-    int64_t count = 0;
-    for (size_t label = 0; label < positive.size() && label < run.classes.size(); ++label) {
-      if (run.classes[label].frequency != group || !(positive[label] > 0) || !(negative[label] > 0)) continue;
-      sum += std::log(positive[label] / negative[label]);
-      ++count;
-    }
-    if (count) {
-      series.emplace_back(static_cast<double>(run.gradients->iterations[t]),
-                          std::exp(sum / static_cast<double>(count)));
-    }
-  }
-  return series;
-}
-
-struct RatioLine {
-  size_t run;
-  char group;
-  ReportSeries points;
-};
-
-std::string ratio_curves(const ReportData& data) {
-  PlotAxis x{INFINITY, -INFINITY, false, "step"}, y{INFINITY, -INFINITY, true, "positive / negative"};
-  std::vector<RatioLine> lines;
-  for (size_t i = 0; i < data.runs.size(); ++i) {
-    const ReportRun& run = data.runs[i];
-    if (!run.gradients || run.gradients->positives.empty()) continue;
-    if (run.gradients->positives[0].size() != run.classes.size()) continue;
-    for (const char group : {'r', 'c', 'f'}) {
-      ReportSeries points = thinned(group_ratio(run, group), kMostCurvePoints);
-      for (const auto& [at, value] : points) {
-        x.low = std::min(x.low, at);
-        x.high = std::max(x.high, at);
-        y.low = std::min(y.low, value);
-        y.high = std::max(y.high, value);
-      }
-      if (!points.empty()) lines.push_back({i, group, std::move(points)});
-    }
-  }
-  if (lines.empty()) return "";
-  Plot plot(960, 300, x, y, "geometric means over rare, common and frequent classes during training");
-  for (const RatioLine& line : lines) {
-    const std::string number = std::to_string(line.run);
-    plot.line(line.points,
-              "dash-" + std::to_string(line.run % 6) + " run-" + number + " " + frequency_class(line.group),
-              data.runs[line.run].label + ", " + frequency_name(line.group));
-  }
-  return plot.svg();
-}
-
 }  // namespace
 
 std::string analysis_section(const ReportData& data) {
@@ -146,15 +90,7 @@ std::string analysis_section(const ReportData& data) {
       class_scatter(
           data, "weight norm of every class", "norm", [](const ReportClass& c) { return c.weight_norm; }, false, 3),
       command_note("The weight norms", kAnalyse));
-  const std::string explanation =
-      "Sum of the absolute gradients that reached a class's logit from its own RoIs, over that from all others, "
-      "accumulated from the first step (EQL v2, figure 1).";
-  out += scatter_part(data, "Positive against negative gradients", explanation,
-                      class_scatter(
-                          data, "positive / negative gradient of every class", "ratio",
-                          [](const ReportClass& c) { return c.gradient_ratio; }, true),
-                      command_note("The classes' gradients", "tailseg-train --set train.gradients_every=500"));
-  return out + ratio_curves(data);
+  return out + gradients_section(data);
 }
 
 }  // namespace tailseg

@@ -10,9 +10,10 @@ std::string ap_by_instances_section(const ReportData& data);  // section_classes
 std::string ap_change_section(const ReportData& data);
 std::string histogram_section(const ReportData& data);
 std::string class_table_section(const ReportData& data);
-std::string summary_section(const ReportData& data);   // section_summary.cpp
-std::string settings_section(const ReportData& data);  // what the runs' settings differ in
-std::string training_section(const ReportData& data);  // section_training.cpp
-std::string analysis_section(const ReportData& data);  // section_analysis.cpp
+std::string summary_section(const ReportData& data);    // section_summary.cpp
+std::string settings_section(const ReportData& data);   // what the runs' settings differ in
+std::string training_section(const ReportData& data);   // section_training.cpp
+std::string analysis_section(const ReportData& data);   // section_analysis.cpp; ends with the gradients
+std::string gradients_section(const ReportData& data);  // section_gradients.cpp
 
 }  // namespace tailseg

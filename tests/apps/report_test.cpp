@@ -406,6 +406,15 @@ TEST_CASE("gradients become a ratio per class and a curve per group") {
   REQUIRE(found.size() == 2);  // the elk has no AP but a ratio of 0, which a logarithm cannot show
   REQUIRE(found[0].y == Approx(2).epsilon(0.02));
   REQUIRE(found[1].y == Approx(0.01).epsilon(0.02));
+  // The map: at step 500 ratios 1/2 and 1/100 (cat, yak), at step 1000 2 and 1/100; shades of half a decade, 4 is 1.
+  std::vector<std::string> shades;
+  const std::regex cell("class=\"g(\\d)\"/>");
+  const std::string map = chart(html, "a\"");
+  for (std::sregex_iterator c(map.begin(), map.end(), cell), end; c != end; ++c) shades.push_back((*c)[1]);
+  REQUIRE(shades == std::vector<std::string>{"3", "0", "5", "0"});
+  ReportRun other = run;
+  other.classes.pop_back();
+  REQUIRE(has(report_html({other}), "class_gradients.safetensors has 3 classes, the evaluation 2; it is left out"));
 }
 
 TEST_CASE("axes: ticks are round and cover the data") {
