@@ -44,6 +44,61 @@ std::vector<int64_t> count_instances(const AnnotationSet& set, const std::string
   return counts;
 }
 
+using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+
+void begin_category(Json& json, const Category& category) {
+  json.Key(std::to_string(category.id).c_str());
+  json.StartObject();
+  json.Key("name");
+  json.String(category.name.c_str());
+}
+
+void write_per_category(Json& json, const AnnotationSet& set, const std::vector<CategoryResult>& categories) {
+  json.Key("per_category");
+  json.StartObject();
+  for (size_t label = 0; label < categories.size(); ++label) {
+    const CategoryResult& category = categories[label];
+    if (category.instances[0] == 0) continue;
+    begin_category(json, set.categories[label]);
+    json.Key("AP");
+    json.Double(category.mean_ap());
+    json.Key("AP50");
+    json.Double(category.ap50());
+    json.Key("instances");
+    json.Int64(category.instances[0]);
+    json.EndObject();
+  }
+  json.EndObject();
+}
+
+void write_categories(Json& json, const AnnotationSet& set, const ClassFacts& facts) {
+  json.Key("categories");
+  json.StartObject();
+  for (size_t label = 0; label < set.categories.size(); ++label) {
+    begin_category(json, set.categories[label]);
+    if (const char letter = set.categories[label].frequency) {
+      json.Key("frequency");
+      json.String(&letter, 1);
+    }
+    const auto count = [&](const char* name, const std::vector<int64_t>& values) {
+      if (values.empty() || values.at(label) < 0) return;
+      json.Key(name);
+      json.Int64(values[label]);
+    };
+    const auto number = [&](const char* name, const std::vector<double>& values) {
+      if (values.empty() || !(values.at(label) >= 0)) return;
+      json.Key(name);
+      json.Double(values[label]);
+    };
+    count("train_instances", facts.train_instances);
+    number("weight_norm", facts.weight_norm);
+    number("accuracy", facts.accuracy);
+    count("matched_proposals", facts.matched_proposals);
+    json.EndObject();
+  }
+  json.EndObject();
+}
+
 std::string percent(double value) {
   char digits[32];
   std::snprintf(digits, sizeof digits, "%.4f", value < 0 ? -1. : 100 * value);
@@ -73,9 +128,27 @@ std::vector<TypeFigures> evaluate_types(const AnnotationSet& set, const Detectio
   return out;
 }
 
-std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types) {
+std::vector<TypeFigures> evaluate_analysis(const AnnotationSet& set, const ModelAnalysis& analysis,
+                                           const EvaluationOptions& options) {
+  std::vector<TypeFigures> out{{"proposals", proposal_recall(set, analysis.proposals, {}), {}}};
+  std::vector<IouType> types{IouType::kBox};
+  if (types_present(set, {}).size() > 1) types.push_back(IouType::kMask);
+  for (TypeFigures& type : evaluate_types(set, analysis.true_labels, types, options)) {
+    out.push_back({"true_labels/" + type.type, std::move(type.figures), std::move(type.categories)});
+  }
+  return out;
+}
+
+std::vector<int64_t> instance_counts(const AnnotationSet& set) {
+  std::vector<int64_t> counts;
+  for (const Category& category : set.categories) counts.push_back(category.instance_count);
+  return counts;
+}
+
+std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types,
+                         const ClassFacts& facts) {
   rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> json(buffer);
+  Json json(buffer);
   json.SetIndent(' ', 1);
   json.StartObject();
   json.Key("protocol");
@@ -87,28 +160,10 @@ std::string metrics_json(const AnnotationSet& set, const std::string& protocol, 
       json.Key(figure.name.c_str());
       json.Double(figure.value);
     }
-    if (!type.categories.empty()) {
-      json.Key("per_category");
-      json.StartObject();
-      for (size_t label = 0; label < type.categories.size(); ++label) {
-        const CategoryResult& category = type.categories[label];
-        if (category.instances[0] == 0) continue;
-        json.Key(std::to_string(set.categories[label].id).c_str());
-        json.StartObject();
-        json.Key("name");
-        json.String(set.categories[label].name.c_str());
-        json.Key("AP");
-        json.Double(category.mean_ap());
-        json.Key("AP50");
-        json.Double(category.ap50());
-        json.Key("instances");
-        json.Int64(category.instances[0]);
-        json.EndObject();
-      }
-      json.EndObject();
-    }
+    if (!type.categories.empty()) write_per_category(json, set, type.categories);
     json.EndObject();
   }
+  write_categories(json, set, facts);
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
@@ -145,7 +200,7 @@ void print_figures(const TypeFigures& type, std::ostream& out) {
 }
 
 void evaluate_detections(const AnnotationSet& set, const Detections& detections, const EvaluateResultsOptions& options,
-                         std::ostream& out, std::ostream& log) {
+                         std::ostream& out, std::ostream& log, const ModelAnalysis* analysis) {
   const std::string protocol = options.protocol.empty() ? (set.lvis ? "lvis" : "coco") : options.protocol;
   EvaluationOptions evaluation;
   evaluation.protocol = protocol == "lvis" ? Protocol::kLvis : Protocol::kCoco;
@@ -166,7 +221,13 @@ void evaluate_detections(const AnnotationSet& set, const Detections& detections,
     if (options.type == "segm") wanted = {IouType::kMask};
     types = evaluate_types(set, detections, wanted, evaluation);
   }
-  const std::string json = metrics_json(set, protocol, types);
+  ClassFacts facts;
+  if (analysis) {
+    facts = analysis->facts;
+    for (TypeFigures& type : evaluate_analysis(set, *analysis, evaluation)) types.push_back(std::move(type));
+  }
+  facts.train_instances = evaluation.train_instances.empty() ? instance_counts(set) : evaluation.train_instances;
+  const std::string json = metrics_json(set, protocol, types, facts);
   std::ostringstream table;
   for (const TypeFigures& type : types) {
     table << type.type << " (" << protocol << " protocol, " << detections.size() << " results)\n";

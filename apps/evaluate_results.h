@@ -22,7 +22,7 @@ struct EvaluateResultsOptions {
   int threads = 0;
 };
 
-// One evaluated type: "bbox", "segm" or "proposals".
+// One evaluated type: "bbox", "segm", "proposals", or one of an analysis.
 struct TypeFigures {
   std::string type;
   std::vector<Figure> figures;
@@ -33,9 +33,33 @@ struct TypeFigures {
 std::vector<TypeFigures> evaluate_types(const AnnotationSet& set, const Detections& detections,
                                         const std::vector<IouType>& types, EvaluationOptions options);
 
-// {"protocol": ..., "bbox": {"AP": ..., "per_category": {"3": {"name", "AP", "AP50", "instances"}, ...}}, ...};
-// categories without ground truth are left out.
-std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types);
+// What is known of each class besides its figures, by label; an empty list is not known.
+struct ClassFacts {
+  std::vector<int64_t> train_instances;    // -1: not known of this class
+  std::vector<double> weight_norm;         // Euclidean norm of the classifier's row; -1 likewise
+  std::vector<double> accuracy;            // share of matched_proposals that were classified rightly; -1: of none
+  std::vector<int64_t> matched_proposals;  // proposals that lie on an object of the class
+};
+
+// What is measured of a model besides its results, to find where it loses its classes. Made by apps/run/analysis.h.
+struct ModelAnalysis {
+  Detections proposals;    // of the region proposal network, without classes
+  Detections true_labels;  // results if every proposal were classified rightly
+  ClassFacts facts;
+};
+
+// The types "proposals", "true_labels/bbox" and "true_labels/segm".
+std::vector<TypeFigures> evaluate_analysis(const AnnotationSet& set, const ModelAnalysis& analysis,
+                                           const EvaluationOptions& options);
+
+// {"protocol": ..., "bbox": {"AP": ..., "per_category": {"3": {"name", "AP", "AP50", "instances"}, ...}}, ...,
+//  "categories": {"3": {"name", "frequency", "train_instances", "weight_norm", "accuracy", "matched_proposals"}, ...}};
+// per_category leaves out categories without ground truth, categories has them all with what is known of each.
+std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types,
+                         const ClassFacts& facts = {});
+
+// instance_count of the annotation file, -1 where it has none.
+std::vector<int64_t> instance_counts(const AnnotationSet& set);
 
 // Writes metrics.json into `folder` (made if need be), whole or not at all. Returns its path.
 std::string write_metrics(const std::string& folder, const std::string& json);
@@ -47,8 +71,9 @@ void print_figures(const TypeFigures& type, std::ostream& out);
 void prepare_evaluation(const EvaluateResultsOptions& options);
 
 // Scores detections that are already there: table or JSON to `out`, metrics.json and table.txt below options.output.
+// `analysis` may be null.
 void evaluate_detections(const AnnotationSet& set, const Detections& detections, const EvaluateResultsOptions& options,
-                         std::ostream& out, std::ostream& log);
+                         std::ostream& out, std::ostream& log, const ModelAnalysis* analysis = nullptr);
 
 // The program: results to `out`, remarks to `log`.
 void evaluate_results(const EvaluateResultsOptions& options, std::ostream& out, std::ostream& log);

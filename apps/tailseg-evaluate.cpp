@@ -33,6 +33,11 @@ void add_sources(CLI::App& app, tailseg::EvaluateResultsOptions& options, tailse
       ->needs(checkpoint)
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   CLI::Option* output = app.add_option("--output", options.output, "folder for metrics.json");
+  app.add_flag(
+         "--analysis", model.analysis,
+         "with --checkpoint: recall of the proposals, figures if every proposal were classified rightly, accuracy "
+         "and weight norm of each class (tailseg-report shows them); takes two more passes")
+      ->needs(checkpoint);
   app.add_option("--pictures", model.pictures, "with --checkpoint and --output: draw so many photos into pictures.png")
       ->check(tailseg::number_from(0, 1000))
       ->needs(checkpoint)

@@ -36,10 +36,12 @@ class MaskRcnn {
   const MaskRcnnOptions& options() const { return options_; }
   size_t stages() const { return heads_.stages(); }
   ClassLoss& class_loss(size_t stage = 0) const { return heads_.box_head(stage).loss(); }
+  // With options.watch_class_gradients, of the last stage; else null.
+  const ClassGradients* class_gradients() const { return heads_.class_gradients(); }
   // Throws Error when a stage's loss cannot begin to train (ClassLoss::check_ready).
   void check_ready(Context& ctx) const;
   MaskRcnnLosses losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
-  Prediction predict(Context& ctx, const ImageBatch& images);
+  Prediction predict(Context& ctx, const ImageBatch& images, const ScoreChange& change = {});
   // Proposals alone, at test settings (proposal recall).
   BoxSet propose(Context& ctx, const ImageBatch& images);
 

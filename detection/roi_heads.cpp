@@ -70,6 +70,9 @@ RoiHeads::RoiHeads(const Scope& scope, int64_t channels, const MaskRcnnOptions& 
   TS_CHECK(cascade.stages.empty() || options_.box_head.class_agnostic,
            "a cascade's box heads are class-agnostic; box_head.class_agnostic is off");
   for (size_t s = 0; s < cascade.stages.size(); ++s) add_stage(scope, channels, text(".", s));
+  if (options_.watch_class_gradients) {
+    class_gradients_.emplace(scope.sub("box_predictor" + stages_.back().box.options().stage), options_.classes);
+  }
 }
 
 void RoiHeads::add_stage(const Scope& scope, int64_t channels, const std::string& name) {
@@ -171,7 +174,10 @@ RoiHeads::BoxOutput RoiHeads::box_losses(Context& ctx, const Stage& stage, const
   if (stage.box.memory()) add_remembered(ctx, stage, all, key);
 
   const Variable x = stage.box.features(ctx, all.pooled);
-  const Variable logits = stage.box.class_logits(ctx, x);
+  Variable logits = stage.box.class_logits(ctx, x);
+  if (class_gradients_ && &stage == &stages_.back()) {
+    logits = class_gradients_->watch(ctx, logits, all.label, loss.class_columns(ctx));
+  }
   // A cascade moves the background's boxes too.
   const bool every_row = !options_.cascade.stages.empty();
   const Variable offsets = every_row ? stage.box.all_deltas(ctx, x) : stage.box.deltas(ctx, x, all.label);
@@ -266,8 +272,9 @@ Tensor RoiHeads::masks(Context& ctx, const std::vector<Variable>& pyramid, const
 }
 
 Prediction RoiHeads::predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                             const ImageBatch& images) {
-  const Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
+                             const ImageBatch& images, const ScoreChange& change) {
+  Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
+  if (change) scored.scores = change(scored.proposals, scored.scores);
   PostprocessOptions postprocessing = options_.postprocess;
   postprocessing.coder = stages_.back().coder;
   Prediction out;

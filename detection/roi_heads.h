@@ -2,10 +2,12 @@
 // in a row (cascade.h); a stage samples RoIs, and has a box head and mostly a mask head.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "detection/batch.h"
+#include "detection/class_gradients.h"
 #include "detection/mask_rcnn_options.h"
 
 namespace tailseg {
@@ -16,6 +18,9 @@ struct StageLosses {
   Tensor box_counts;              // [2] int32: sampled RoIs, and how many of them the class logits got right
 };
 
+// Sees the scores [N * P, C] of these proposals (of a cascade's last stage), and says what to use in their place.
+using ScoreChange = std::function<Tensor(const BoxSet& proposals, const Tensor& scores)>;
+
 class RoiHeads {
  public:
   // Registers parameters; `options` as MaskRcnn has completed them.
@@ -24,12 +29,13 @@ class RoiHeads {
   size_t stages() const { return stages_.size(); }
   double loss_weight(size_t stage) const { return stages_.at(stage).loss_weight; }
   const BoxHead& box_head(size_t stage) const { return stages_.at(stage).box; }
+  const ClassGradients* class_gradients() const { return class_gradients_ ? &*class_gradients_ : nullptr; }
 
   // pyramid P2, P3, ..; proposals [N, P] for training or for prediction.
   std::vector<StageLosses> losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                                   const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
   Prediction predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                     const ImageBatch& images);
+                     const ImageBatch& images, const ScoreChange& change = {});
 
  private:
   struct Stage {
@@ -73,6 +79,7 @@ class RoiHeads {
 
   MaskRcnnOptions options_;
   std::vector<Stage> stages_;
+  std::optional<ClassGradients> class_gradients_;  // of the last stage
 };
 
 }  // namespace tailseg

@@ -251,6 +251,11 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("train.checkpoint_every", &r.checkpoint_every, "steps; the end of the run always writes one").range(1, 1e9);
   s.add("train.eval_every", &r.eval_every, "steps; 0: at the end only").range(0, 1e9);
   s.add("train.keep_checkpoints", &r.keep_checkpoints, "good ones that stay").range(1, 1e6);
+  s.add("train.analysis", &r.analysis,
+        "last evaluation: also proposals, true labels, accuracy and weight norm of each class");
+  s.add("train.gradients_every", &r.gradients_every,
+        "steps between records of each class's positive and negative gradients; 0: none")
+      .range(0, 1e9);
   add_sampler(s, r.sampler);
 }
 

@@ -182,6 +182,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
            ", but the data have ", classes, " classes; 0 takes the number from the data");
   MaskRcnnOptions o;
   o.classes = classes;
+  o.watch_class_gradients = config.train.gradients_every > 0;
   o.backbone = backbone_options(m);
   o.fpn.channels = m.fpn_channels;
   o.fpn.kaiming_init = m.fpn_init == "kaiming";

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <ostream>
 
+#include "apps/command_line.h"
 #include "apps/picture/contact_sheet.h"
 #include "apps/picture/overlay.h"
+#include "apps/run/analysis.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
 #include "apps/run/open_model.h"
@@ -82,6 +85,9 @@ Image comparison(const Split& split, const Detections& results, int64_t count) {
 void evaluate_checkpoint(const EvaluateCheckpointOptions& model, const EvaluateResultsOptions& options,
                          std::ostream& out, std::ostream& log) {
   prepare_evaluation(options);
+  if (model.analysis && options.type == "proposals") {
+    throw UsageError("--analysis has the proposals' recall: leave out --type proposals");
+  }
   Context ctx(device_of(model.device));
   std::vector<std::string> settings = model.settings;
   if (!model.data_root.empty()) settings.push_back("data.root=" + toml_text({model.data_root}));
@@ -102,10 +108,14 @@ void evaluate_checkpoint(const EvaluateCheckpointOptions& model, const EvaluateR
       [&](const std::string& message) { log << "skipped: " << message << "\n"; }};
   const Detections results = proposals ? propose_split(ctx, *loaded.model, loaded.config, split, tell)
                                        : detect_split(ctx, *loaded.model, loaded.config, split, tell, labels);
+  std::optional<ModelAnalysis> analysis;
+  if (model.analysis) {
+    analysis = analyse_split(ctx, *loaded.model, *loaded.store, loaded.config, split, tell, labels);
+  }
   progress.end_progress();
   EvaluateResultsOptions scored = options;
   scored.always_mask_area = true;  // our results carry boxes for the box figures
-  evaluate_detections(split.set, results, scored, out, log);
+  evaluate_detections(split.set, results, scored, out, log, analysis ? &*analysis : nullptr);
   if (options.output.empty() || proposals) return;
   const fs::path folder = options.output;
   write_results((folder / "results.json").string(), split.set, results);

@@ -16,7 +16,8 @@ struct EvaluateCheckpointOptions {
   std::string annotations, images;  // another annotation file and its photos, in place of the validation split
   std::vector<std::string> settings;
   std::string device = "auto";
-  int64_t pictures = 0;  // so many photos beside their ground truth and what was found, as one picture
+  bool analysis = false;  // proposals, true labels, accuracy and weight norms as well (apps/run/analysis.h)
+  int64_t pictures = 0;   // so many photos beside their ground truth and what was found, as one picture
 };
 
 // `options` as for a result file: protocol, type, output, train_annotations, bins, json, threads. Writes metrics.json,

@@ -58,8 +58,8 @@ std::vector<FoundObject> objects_of(Context& ctx, const Prediction& prediction, 
 }  // namespace
 
 std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model, const Batch& batch,
-                                                   const Config& config) {
-  const Prediction prediction = model.predict(ctx, device_images(ctx, batch, config.data.size_divisor));
+                                                   const Config& config, const ScoreChange& change) {
+  const Prediction prediction = model.predict(ctx, device_images(ctx, batch, config.data.size_divisor), change);
   std::vector<std::vector<FoundObject>> all;
   for (int64_t n = 0; n < batch.count(); ++n) {
     all.push_back(objects_of(ctx, prediction, n, batch.images[static_cast<size_t>(n)].placement.original, config));

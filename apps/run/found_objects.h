@@ -20,9 +20,9 @@ struct FoundObject {
   Rle mask;                    // of the photo's size
 };
 
-// Every image of the batch, best object first.
+// Every image of the batch, best object first. `change` as in MaskRcnn::predict.
 std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model, const Batch& batch,
-                                                   const Config& config);
+                                                   const Config& config, const ScoreChange& change = {});
 
 // A photo that is in no data set: resized and normalised as in evaluation, then as above.
 std::vector<FoundObject> find_objects(Context& ctx, MaskRcnn& model, const Image& photo, const Config& config);

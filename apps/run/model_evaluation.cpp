@@ -34,13 +34,27 @@ void for_each_photo(const Config& config, const Split& split, const EvaluationLi
   }
 }
 
+EvaluationOptions evaluation_options(const Split& split, const std::string& protocol,
+                                     const std::vector<int64_t>& train_instances, int threads) {
+  EvaluationOptions options;
+  const std::string chosen = protocol.empty() ? (split.set.lvis ? "lvis" : "coco") : protocol;
+  options.protocol = chosen == "lvis" ? Protocol::kLvis : Protocol::kCoco;
+  options.threads = threads;
+  options.always_mask_area = true;  // our own results carry boxes for the box figures
+  options.train_instances = train_instances;
+  return options;
+}
+
 }  // namespace
 
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const EvaluationListener& listener, const std::vector<int32_t>& labels) {
+                        const EvaluationListener& listener, const std::vector<int32_t>& labels,
+                        const BatchScoreChange& change) {
   Detections results;
   for_each_photo(config, split, listener, [&](const Batch& batch) {
-    std::vector<FoundObject> objects = find_objects(ctx, model, batch, config)[0];
+    const auto changed = [&](const BoxSet& boxes, const Tensor& scores) { return change(batch, boxes, scores); };
+    std::vector<FoundObject> objects =
+        find_objects(ctx, model, batch, config, change ? ScoreChange(changed) : ScoreChange())[0];
     for (FoundObject& object : objects) {
       if (!labels.empty()) object.label = labels[static_cast<size_t>(object.label)];
     }
@@ -70,13 +84,14 @@ Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, co
 
 std::vector<TypeFigures> evaluate_split(const Split& split, const Detections& results, const std::string& protocol,
                                         const std::vector<int64_t>& train_instances, int threads) {
-  EvaluationOptions options;
-  const std::string chosen = protocol.empty() ? (split.set.lvis ? "lvis" : "coco") : protocol;
-  options.protocol = chosen == "lvis" ? Protocol::kLvis : Protocol::kCoco;
-  options.threads = threads;
-  options.always_mask_area = true;  // our own results carry boxes for the box figures
-  options.train_instances = train_instances;
-  return evaluate_types(split.set, results, {IouType::kBox, IouType::kMask}, options);
+  return evaluate_types(split.set, results, {IouType::kBox, IouType::kMask},
+                        evaluation_options(split, protocol, train_instances, threads));
+}
+
+std::vector<TypeFigures> evaluate_analysis(const Split& split, const ModelAnalysis& analysis,
+                                           const std::string& protocol, const std::vector<int64_t>& train_instances,
+                                           int threads) {
+  return evaluate_analysis(split.set, analysis, evaluation_options(split, protocol, train_instances, threads));
 }
 
 }  // namespace tailseg

@@ -17,10 +17,14 @@ struct EvaluationListener {
   std::function<void(const std::string& message)> skipped;  // a photo left out, under data.on_bad_photo = "skip"
 };
 
-// Objects of every image of the split, as results. `labels`: the
-// split's label for each of the model's, -1 for a category that it does not have (empty: the same labels).
+// Sees the scores [N * P, C] of a batch's boxes and says what to use in their place.
+using BatchScoreChange = std::function<Tensor(const Batch& batch, const BoxSet& boxes, const Tensor& scores)>;
+
+// Objects of every image of the split, as results. `labels`: the split's label for each of the model's, -1 for a
+// category that it does not have (empty: the same labels).
 Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
-                        const EvaluationListener& listener = {}, const std::vector<int32_t>& labels = {});
+                        const EvaluationListener& listener = {}, const std::vector<int32_t>& labels = {},
+                        const BatchScoreChange& change = {});
 
 // The region proposal network's boxes of every image, at test settings, as results without a class.
 Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
@@ -30,5 +34,9 @@ Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, co
 // train_instances by label decide AP1..AP4 (empty: the file's instance_count).
 std::vector<TypeFigures> evaluate_split(const Split& split, const Detections& results, const std::string& protocol,
                                         const std::vector<int64_t>& train_instances, int threads);
+// The same of an analysis.
+std::vector<TypeFigures> evaluate_analysis(const Split& split, const ModelAnalysis& analysis,
+                                           const std::string& protocol, const std::vector<int64_t>& train_instances,
+                                           int threads);
 
 }  // namespace tailseg

@@ -10,12 +10,15 @@
 
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
+#include "apps/run/analysis.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/model_evaluation.h"
+#include "apps/run/open_model.h"
 #include "apps/run/training_data.h"
 #include "apps/run_files/environment.h"
+#include "apps/run_files/gradient_file.h"
 #include "apps/run_files/metrics_file.h"
 #include "apps/run_files/run_lock.h"
 #include "apps/run_files/run_log.h"
@@ -77,6 +80,7 @@ class Trainer {
   TrainEnd loop();
   bool step(Loader& loader, Batch& batch);
   void check_finite(const MaskRcnnLosses& losses);
+  void record_gradients();
   void save();
   void evaluate(bool last);
   std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
@@ -99,6 +103,7 @@ class Trainer {
   std::unique_ptr<StepMeter> meter_;
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<EventsFile> events_;
+  std::unique_ptr<GradientFile> gradients_;  // null: not asked for
 };
 
 void Trainer::describe() {
@@ -143,6 +148,10 @@ void Trainer::open_files() {
       std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
   events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
   meter_ = std::make_unique<StepMeter>(steps_);
+  if (model_.class_gradients()) {
+    gradients_ = std::make_unique<GradientFile>((output / "class_gradients.safetensors").string(), classes_.size(),
+                                                options_.resume ? state_.iteration - 1 : -1);
+  }
 }
 
 std::string Trainer::last_checkpoint() const {
@@ -193,6 +202,7 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   meter_->add(figures);
   ++state_.iteration;
   state_.position = loader.position();
+  record_gradients();
   if (logged) {
     log_.line("train", meter_->log_line());
     const auto values = meter_->metrics();
@@ -203,8 +213,15 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   return true;
 }
 
+void Trainer::record_gradients() {
+  if (!gradients_ || (state_.iteration % config_.train.gradients_every != 0 && state_.iteration != steps_)) return;
+  const ClassGradients::Sums sums = model_.class_gradients()->read(ctx_);
+  gradients_->add(state_.iteration - 1, sums.positive, sums.negative);
+}
+
 void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
+  if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
   folder.finished(state_.iteration);
@@ -224,7 +241,8 @@ void Trainer::evaluate(bool last) {
   listener.skipped = [&](const std::string& message) { log_.line("evaluate", "skipped: " + message); };
   const Detections results = detect_split(ctx_, model_, config_, val, listener);
   log_.end_progress();
-  const auto types = evaluate_split(val, results, "", instances_by_label(data_.split.set), ctx_.threads());
+  const std::vector<int64_t> instances = instances_by_label(data_.split.set);
+  auto types = evaluate_split(val, results, "", instances, ctx_.threads());
   std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};
   for (const TypeFigures& type : types) {
     std::string line = type.type;
@@ -238,8 +256,18 @@ void Trainer::evaluate(bool last) {
   metrics_->write(values);
   events_->scalars(state_.iteration, values);
   if (!last) return;
+  ClassFacts facts;
+  if (config_.train.analysis) {
+    ModelAnalysis analysis = analyse_split(ctx_, model_, store_, config_, val, listener, labels_in(classes_, val.set));
+    log_.end_progress();
+    for (TypeFigures& type : evaluate_analysis(val, analysis, "", instances, ctx_.threads())) {
+      types.push_back(std::move(type));
+    }
+    facts = std::move(analysis.facts);
+  }
+  facts.train_instances = instances;
   const fs::path folder = fs::path(config_.output) / "evaluation";
-  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types));
+  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types, facts));
   write_results((folder / "results.json").string(), val.set, results);
 }
 

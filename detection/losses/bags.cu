@@ -47,6 +47,8 @@ class BagsLoss : public ClassLoss {
   }
   int64_t draws_per_row() const override { return groups_; }
 
+  Tensor class_columns(Context& ctx) const override { return layout_on(ctx, group_.dtype()).column; }
+
  protected:
   void check_state(Context& ctx) const override {
     const Tensor host = group_.to_host(ctx);

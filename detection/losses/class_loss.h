@@ -70,6 +70,9 @@ class ClassLoss {
   virtual int64_t draws_once() const { return 0; }
   Tensor draws(Context& ctx, int64_t rows, const LossStep& step) const;
 
+  // [C] int32: which logit is each class's; undefined where logit c is class c.
+  virtual Tensor class_columns(Context&) const { return {}; }
+
   // Whether loss() reads LossInput::objects.
   virtual bool wants_objects() const { return false; }
 

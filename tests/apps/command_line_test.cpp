@@ -43,7 +43,7 @@ const std::string kSample = std::string(TAILSEG_GOLDEN_DIR) + "/evaluation/lvis_
 
 TEST_CASE("help has an example, version a number, both end with 0") {
   for (const std::string program : {"tailseg-evaluate", "tailseg-inspect", "tailseg-train", "tailseg-predict",
-                                    "tailseg-import", "tailseg-profile", "tailseg-make-dataset"}) {
+                                    "tailseg-import", "tailseg-profile", "tailseg-make-dataset", "tailseg-report"}) {
     const Ran help = run(program + " --help");
     REQUIRE(help.code == 0);
     REQUIRE_THAT(help.out, Contains("Example:\n  " + program));
@@ -70,6 +70,8 @@ TEST_CASE("wrong usage ends with 2 and one line") {
         std::string("tailseg-train --config c --seed -1"),
         std::string("tailseg-train --config c --max-iters 99999999999999999999"),
         std::string("tailseg-profile --rows 0"),
+        std::string("tailseg-report"),
+        std::string("tailseg-report run --output ''"),
         evaluate + "--output ''",
         evaluate + "--threads 1000000",
         evaluate + "--bins -1 2 3",
@@ -104,7 +106,8 @@ TEST_CASE("failed work ends with 1 and one line that names the file") {
   REQUIRE(missing.err == "error: /no/such/file.json: cannot be opened: No such file or directory\n");
   const Ran swapped = run("tailseg-evaluate --annotations " + kSample + "bbox.json --results " + kSample + "bbox.json");
   REQUIRE(swapped.code == 1);
-  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object with images, annotations and categories (a list is a result file), got a list"));
+  REQUIRE_THAT(swapped.err, Contains("bbox.json: byte 1: expected an object with images, annotations and categories (a "
+                                     "list is a result file), got a list"));
   REQUIRE(std::count(swapped.err.begin(), swapped.err.end(), '\n') == 1);
 }
 

@@ -199,6 +199,7 @@ TEST_CASE("an output that cannot be written is refused before the work, by every
     CHECK_THAT(shop.said, !Contains("copypaste"));
     CHECK(shop.run({"tailseg-make-dataset", "--output", output, "--images", "8", "--classes", "2"}) == 1);
     CHECK(shop.run({"tailseg-import", checkpoint, "--output", output + "/w.safetensors"}) == 1);
+    CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", output + "/report.html"}) == 1);
   }
   REQUIRE(contents(shop.root / "file") == "a file where a folder should be");
 }
