@@ -65,7 +65,7 @@ function(tailseg_tests room)
   if(TAILSEG_SANITIZE STREQUAL "thread")
     foreach(source ${sources})
       file(STRINGS ${source} threaded REGEX "crew\\.h|thread|loader" LIMIT_COUNT 1)
-      file(STRINGS ${source} programs REGEX "TAILSEG_BINARY_DIR" LIMIT_COUNT 1)  # they run programs, built elsewhere
+      file(STRINGS ${source} programs REGEX "TAILSEG_BINARY_DIR|workshop\\.h" LIMIT_COUNT 1)  # programs, built elsewhere
       if(NOT threaded OR programs)
         list(REMOVE_ITEM sources ${source})
       endif()
