@@ -1,7 +1,7 @@
 // The only file that sees toml++.
 //
-// Its assertions include some on what the text holds ("[=" breaks one), behind which the parser reports the same fault as
-// an ordinary error. They are therefore off in every build, not only where NDEBUG is set.
+// Its assertions include some on what the text holds ("[=" breaks one), behind which the parser reports the same fault
+// as an ordinary error. They are therefore off in every build, not only where NDEBUG is set.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>

@@ -209,7 +209,8 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   work();
   ctx.set_profiler(nullptr);
   profiler->collect(ctx);
-  const Peaks again = measure_peaks(ctx);  // a moment that something else disturbed must not count as the machine's best
+  // A moment that something else disturbed must not count as the machine's best.
+  const Peaks again = measure_peaks(ctx);
   peaks = {std::max(peaks.bytes_per_second, again.bytes_per_second),
            std::max(peaks.operations_per_second, again.operations_per_second)};
   figures.floor_ms = floor_ms(*profiler, peaks);

@@ -7,6 +7,7 @@
 #include "detection/losses/class_rows_op.h"
 #include "detection/losses/margin_body.h"
 #include "detection/losses/reweighted.h"
+#include "detection/losses/softmax_scores.h"
 
 namespace tailseg {
 namespace {
@@ -59,15 +60,7 @@ class MarginLoss : public ClassLoss {
     }
     return out;
   }
-  Tensor activate(Context& ctx, const Tensor& logits) const override {
-    const Tensor scores = Tensor::empty(ctx, {logits.size(0), classes()}, loss_dtype(logits.dtype()));
-    dispatch_floating(logits.dtype(), "margin", [&]<class Scalar>(Scalar) {
-      using Real = ComputeType<Scalar>;
-      for_each_item(ctx, logits.size(0),
-                    ScaledSoftmaxScores<Scalar>{logits.data<Scalar>(), scores.data<Real>(), classes(), Real(scale_)});
-    });
-    return scores;
-  }
+  Tensor activate(Context& ctx, const Tensor& logits) const override { return softmax_scores(ctx, logits, scale_); }
 
  private:
   double scale_, start_;

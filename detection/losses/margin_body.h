@@ -59,29 +59,4 @@ struct CountStep {
   Cost cost(int64_t) const { return {2.0 * sizeof(Real), 1}; }
 };
 
-// One item = one row; lanes walk the classes: softmax(scale z) without the background, the last column.
-template <class Scalar>
-struct ScaledSoftmaxScores {
-  static constexpr const char* name = "scaled_softmax_scores";
-  static constexpr Lanes lanes = Lanes::warp;
-  using Real = ComputeType<Scalar>;
-  const Scalar* logits;  // [R, C + 1]
-  Real* scores;          // [R, C]
-  int64_t classes;
-  Real scale;
-
-  template <class Group>
-  TS_HD void operator()(Group group, int64_t row) const {
-    const Scalar* z = logits + row * (classes + 1);
-    const Real top =
-        max_over(group, classes + 1, -std::numeric_limits<Real>::infinity(), [&](int64_t c) { return Real(z[c]); });
-    const auto share = [&](int64_t c) { return math::exp(scale * (Real(z[c]) - top)); };
-    const Real sum = sum_over<Real>(group, classes + 1, share);
-    for (int64_t c = group.rank(); c < classes; c += group.size()) scores[row * classes + c] = share(c) / sum;
-  }
-  Cost cost(int64_t rows) const {
-    return {(sizeof(Scalar) + sizeof(Real)) * double(rows * classes), 30.0 * double(rows * classes)};
-  }
-};
-
 }  // namespace tailseg

@@ -4,32 +4,31 @@
 #include "tensor/launch.h"
 
 namespace tailseg {
+namespace {
 
-Tensor softmax_scores(Context& ctx, const Tensor& logits) {
-  check_shape("softmax_scores: logits", logits, {-1, -1});
-  TS_CHECK(logits.size(1) >= 2, "softmax_scores: logits ", logits.shape(), " have no class beside the background");
+Tensor scores_of(Context& ctx, const char* name, const Tensor& logits, double scale, bool objectness) {
+  check_shape(name, logits, {-1, -1});
+  const int64_t classes = logits.size(1) - (objectness ? 2 : 1);
+  TS_CHECK(classes >= 1, name, ": logits ", logits.shape(), " have no class beside the ",
+           objectness ? "branch" : "background");
   Tensor scores;
-  dispatch_floating(logits.dtype(), "softmax_scores", [&]<class Scalar>(Scalar) {
+  dispatch_floating(logits.dtype(), name, [&]<class Scalar>(Scalar) {
     using Real = ComputeType<Scalar>;
-    scores = Tensor::empty(ctx, {logits.size(0), logits.size(1) - 1}, dtype_of<Real>());
+    scores = Tensor::empty(ctx, {logits.size(0), classes}, dtype_of<Real>());
     for_each_item(ctx, logits.size(0),
-                  SoftmaxScores<Scalar>{logits.data<Scalar>(), scores.data<Real>(), scores.size(1)});
+                  SoftmaxScores<Scalar>{logits.data<Scalar>(), scores.data<Real>(), classes, Real(scale), objectness});
   });
   return scores;
 }
 
+}  // namespace
+
+Tensor softmax_scores(Context& ctx, const Tensor& logits, double scale) {
+  return scores_of(ctx, "softmax_scores", logits, scale, false);
+}
+
 Tensor softmax_objectness_scores(Context& ctx, const Tensor& logits) {
-  check_shape("softmax_objectness_scores: logits", logits, {-1, -1});
-  TS_CHECK(logits.size(1) >= 3, "softmax_objectness_scores: logits ", logits.shape(),
-           " have no class beside the branch");
-  Tensor scores;
-  dispatch_floating(logits.dtype(), "softmax_objectness_scores", [&]<class Scalar>(Scalar) {
-    using Real = ComputeType<Scalar>;
-    scores = Tensor::empty(ctx, {logits.size(0), logits.size(1) - 2}, dtype_of<Real>());
-    for_each_item(ctx, logits.size(0),
-                  SoftmaxObjectnessScores<Scalar>{logits.data<Scalar>(), scores.data<Real>(), scores.size(1)});
-  });
-  return scores;
+  return scores_of(ctx, "softmax_objectness_scores", logits, 1, true);
 }
 
 }  // namespace tailseg

@@ -68,7 +68,8 @@ TEST_CASE("the LVIS filter keeps the geometry of what can count and the score of
 }
 
 TEST_CASE("results that are wrong are refused with their number") {
-  REQUIRE_THAT(refusal(R"({"results": []})"), Contains("expected a list of results (an object is an annotation file), got an object"));
+  REQUIRE_THAT(refusal(R"({"results": []})"),
+               Contains("expected a list of results (an object is an annotation file), got an object"));
   REQUIRE_THAT(refusal(R"([{"image_id": 5, "score": 1, "bbox": [1, 2, 3, 4]}])"),
                Contains("result 0 (image 5): image_id is no image of set.json"));
   REQUIRE_THAT(refusal(result(R"("bbox": [1, 2, 3, 4], "score": NaN)")), Contains("result 0 (image 4): score is nan"));

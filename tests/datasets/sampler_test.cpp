@@ -70,7 +70,7 @@ TEST_CASE("aspect groups give batches of one kind, each kind padded by itself") 
       }
     }
   }
-  CHECK(first_landscape.size() > 1);                                 // the kinds are mixed, not one after the other
+  CHECK(first_landscape.size() > 1);  // the kinds are mixed, not one after the other
   CHECK(aspect_grouped_order(images, {0, 1}, 2, 1)(0).images.size() == 2);  // one kind may be missing
 }
 

@@ -4,15 +4,17 @@
 
 #include "detection/losses/loss_list.h"
 #include "detection/mask_rcnn.h"
+#include "tests/detection/small_model.h"
 #include "tests/gradient_check.h"
 #include "tests/typed_tensor.h"
 
 using namespace tailseg;
+using namespace tailseg::test;
 namespace gc = gradient_check;
 
 namespace {
 
-constexpr int64_t kSide = 64, kClasses = 5;
+constexpr int64_t kClasses = 5;
 
 MaskRcnnOptions small_options(bool mmdet) {
   MaskRcnnOptions options = MaskRcnnOptions::mmdet(kClasses);
@@ -39,20 +41,6 @@ MaskRcnnOptions small_options(bool mmdet) {
   }
   options.box_head.statistics.annotated_images = 50000;
   return options;
-}
-
-struct Model {
-  ParameterStore store;
-  MaskRcnn net;
-  Model(Context& ctx, const MaskRcnnOptions& options) : store(ctx, 7), net(store, options) { store.consolidate(); }
-};
-
-ImageBatch pictures(Context& ctx, int64_t images) {
-  std::vector<float> pixels(static_cast<size_t>(images * kSide * kSide * 3));
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(std::sin(0.013 * double(i * i % 1009)));
-  std::vector<int32_t> sizes(static_cast<size_t>(images * 2), kSide);
-  const Tensor size = Tensor::from(ctx, {images, 2}, sizes);
-  return {Tensor::from(ctx, {images, kSide, kSide, 3}, pixels), size, size, size};
 }
 
 // One square of class 1 in each image, or none.

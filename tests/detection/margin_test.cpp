@@ -3,6 +3,7 @@
 
 #include "detection/losses/margin_body.h"
 #include "detection/losses/softmax_cross_entropy.h"
+#include "detection/losses/softmax_scores_body.h"
 #include "tests/crew.h"
 #include "tests/detection/loss_oracles.h"
 
@@ -129,7 +130,7 @@ TEST_CASE("margin: the bodies agree on one lane and on a crew") {
   REQUIRE(steps == 5);
   const std::vector<double> z = wave<double>(9 * 36);
   std::vector<double> solo(9 * 35, NAN), crews = solo;
-  run_solo(9, ScaledSoftmaxScores<double>{z.data(), solo.data(), 35, 3});
-  crew::run(5, 9, ScaledSoftmaxScores<double>{z.data(), crews.data(), 35, 3});
+  run_solo(9, SoftmaxScores<double>{z.data(), solo.data(), 35, 3});
+  crew::run(5, 9, SoftmaxScores<double>{z.data(), crews.data(), 35, 3});
   for (size_t i = 0; i < solo.size(); ++i) REQUIRE(crews[i] == Approx(solo[i]));
 }

@@ -4,13 +4,13 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "tests/detection/small_model.h"
 #include "tests/devices.h"
 
 using namespace tailseg;
+using namespace tailseg::test;
 
 namespace {
-
-constexpr int64_t kSide = 64;
 
 MaskRcnnOptions small_options(int64_t classes) {
   MaskRcnnOptions options = MaskRcnnOptions::mmdet(classes);
@@ -25,20 +25,6 @@ MaskRcnnOptions small_options(int64_t classes) {
   options.anchors.sizes = {{8}, {16}, {32}, {64}, {128}};
   options.mask_targets.rule = MaskTargetRule::polygon;
   return options;
-}
-
-struct Model {
-  ParameterStore store;
-  MaskRcnn net;
-  Model(Context& ctx, const MaskRcnnOptions& options) : store(ctx, 7), net(store, options) { store.consolidate(); }
-};
-
-ImageBatch pictures(Context& ctx, int64_t images) {
-  std::vector<float> pixels(static_cast<size_t>(images * kSide * kSide * 3));
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(std::sin(0.013 * double(i * i % 1009)));
-  std::vector<int32_t> sizes(static_cast<size_t>(images * 2), kSide);
-  const Tensor size = Tensor::from(ctx, {images, 2}, sizes);
-  return {Tensor::from(ctx, {images, kSide, kSide, 3}, pixels), size, size, size};
 }
 
 // One square of class `label` in each image, or none at all.

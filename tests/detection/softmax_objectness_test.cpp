@@ -98,8 +98,8 @@ TEST_CASE("softmax with objectness: the bodies agree on one lane and on a crew")
   };
   run_solo(9, row(solo));
   crew::run(6, 9, row(crews));
-  run_solo(9, SoftmaxObjectnessScores<double>{z.data(), solo.scores.data(), 35});
-  crew::run(6, 9, SoftmaxObjectnessScores<double>{z.data(), crews.scores.data(), 35});
+  run_solo(9, SoftmaxScores<double>{z.data(), solo.scores.data(), 35, 1, true});
+  crew::run(6, 9, SoftmaxScores<double>{z.data(), crews.scores.data(), 35, 1, true});
   REQUIRE(solo.hits == crews.hits);
   for (size_t i = 0; i < solo.gradient.size(); ++i)
     REQUIRE(crews.gradient[i] == Approx(solo.gradient[i]).margin(1e-15));
