@@ -56,6 +56,16 @@ struct GumbelLink {
   static constexpr double even = 0.36651292058166435;  // -log log 2
 };
 
+// A link may differ from column to column: then it has of_column(j) (gumbel_body.h).
+template <class Link>
+TS_HD inline auto link_at(const Link& link, int64_t j) {
+  if constexpr (requires { link.of_column(j); }) {
+    return link.of_column(j);
+  } else {
+    return link;
+  }
+}
+
 // One row of a loss with one probability a column: lanes walk the columns (contiguous).
 //   value = sum_j weight(j, y_j) link(z_j, y_j),   y_j = [j = label];  the gradient likewise.
 // A background row has no positive column when there are only C of them. Columns from `used` on have no part in the
@@ -71,7 +81,7 @@ TS_HD inline void binary_row(Group group, const ClassRows<Scalar>& rows, int64_t
   Scalar* g = rows.g(row);
   const Real value = sum_over<Real>(group, used, [&](int64_t j) {
     const bool positive = j == label;
-    const ValueAndSlope<Real> at = link(Real(z[j]), positive);
+    const ValueAndSlope<Real> at = link_at(link, j)(Real(z[j]), positive);
     const Real w = weight(j, positive);
     g[j] = Scalar(w * at.slope);
     return w * at.value;
@@ -103,7 +113,7 @@ struct LinkScores {
   template <class Group>
   TS_HD void operator()(Group group, int64_t row) const {
     for (int64_t c = group.rank(); c < classes; c += group.size()) {
-      scores[row * classes + c] = link.probability(Real(logits[row * columns + c]));
+      scores[row * classes + c] = link_at(link, c).probability(Real(logits[row * columns + c]));
     }
   }
   Cost cost(int64_t rows) const {

@@ -45,6 +45,10 @@ TS_HD inline float log1p_of_unit(float e) {
   return 2.f * (s + s * t * p);
 }
 
+// The Gaussian's distribution, Phi(x): by the complementary error function, so that both tails keep their digits.
+TS_HD inline float normal_below(float x) { return 0.5f * ::erfcf(x * -0.70710678f); }
+TS_HD inline double normal_below(double x) { return 0.5 * ::erfc(x * -0.70710678118654752); }
+
 template <class Real>
 struct ValueAndSlope {
   Real value, slope;

@@ -10,10 +10,17 @@ namespace tailseg {
 // form "sigmoid" (RetinaNet's equation 5): logits [R, C], no background column; p_j = sigmoid(z_j) where j = y, else
 // 1 - sigmoid(z_j), and alpha_j = alpha or 1 - alpha;
 //   loss = (sum over used rows and columns of -alpha_j (1 - p_j)^gamma log p_j) / N
+// class_weights "balanced" (softmax form; the focal loss of LDAM's code, whose class-balanced rows use it): the weight
+// w_y = C h(n_y) / sum_k h(n_k), h(n) = (1 - beta) / (1 - beta^n), n training instances, 1 for the background, goes
+// into the cross-entropy before the modulation: CE = -w_y log softmax(z)_y,
+//   loss = (sum over used rows of (1 - e^-CE)^gamma CE) / N
+// and the denominator stays N, not the sum of weights (METHODS 11.1). That code's gamma is 1.
 // N = max(used rows, 1), background included. No state. SimCal's gamma is not published; 2 is the customary value.
 struct FocalOptions : LossOptionsOf<FocalOptions> {
   std::string form = "softmax";
   double gamma = 2, alpha = 0.25;  // alpha: sigmoid form only
+  std::string class_weights = "none";
+  double beta = 0.9999;
 
   std::string name() const override { return "focal"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,

@@ -8,6 +8,7 @@ namespace tailseg {
 // One item = one row of logits; lanes walk the columns (contiguous). With q = 1 - p, summed over the other columns and
 // so exact where p is close to 1:
 //   value = -q^gamma log p,   d value / d z_j = (gamma p q^gamma (log p) / q - q^gamma) ([j = y] - softmax_j).
+// With a weight w of the label's class the same of CE = -w log p, p = e^-CE and q = 1 - p, and the slope times w.
 template <class Scalar>
 struct SoftmaxFocalRow {
   static constexpr const char* name = "softmax_focal_row";
@@ -15,6 +16,7 @@ struct SoftmaxFocalRow {
   using Real = ComputeType<Scalar>;
   ClassRows<Scalar> rows;
   Real gamma;
+  const Real* weights;  // [columns], or null: all 1
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t row) const {
@@ -28,12 +30,14 @@ struct SoftmaxFocalRow {
     const Real others =
         sum_over<Real>(group, n, [&](int64_t j) { return j == y ? Real(0) : exp_of_negative(Real(z[j]) - top); });
     const Real sum = others + exp_of_negative(Real(z[y]) - top);
-    const Real q = others / sum, p = Real(1) - q;
-    const Real log_p = q < Real(0.5) ? math::log1p(-q) : Real(z[y]) - top - math::log(sum);
+    const Real miss = others / sum;  // 1 - softmax_y
+    const Real log_softmax = miss < Real(0.5) ? math::log1p(-miss) : Real(z[y]) - top - math::log(sum);
+    const Real w = weights ? weights[y] : Real(1), log_p = w * log_softmax;
+    const Real q = weights ? -math::expm1(log_p) : miss, p = Real(1) - q;
     const Real power = math::pow(q, gamma);
-    const Real factor = gamma * p * power * (q > Real(1e-30) ? log_p / q : Real(-1)) - power;
+    const Real factor = w * (gamma * p * power * (q > Real(1e-30) ? log_p / q : Real(-1)) - power);
     for (int64_t j = group.rank(); j < n; j += group.size()) {
-      g[j] = Scalar(factor * (j == y ? q : -exp_of_negative(Real(z[j]) - top) / sum));
+      g[j] = Scalar(factor * (j == y ? miss : -exp_of_negative(Real(z[j]) - top) / sum));
     }
     if (group.rank() == 0) rows.finish(row, -power * log_p, Real(z[y]) >= top);
   }

@@ -8,11 +8,17 @@ namespace tailseg {
 // Optimized Loss, ECCV 2022, equations 2 and 3).
 //   loss = (sum over used rows r and columns j of e^-z_rj where j = y_r, else -log(1 - exp(-e^-z_rj))) / N
 // logits [R, C + 1], the background its own last column; N = max(used rows, 1). Scores eta(z), the background's left
-// out, no objectness. No state.
+// out, no objectness. No state but the one below.
+// frequent "normal" is the released code's class-relative activation, which the paper does not have: classes of more
+// than frequent_above training images take Phi(z), the Gaussian's distribution, z clamped to [-5, 5] in training, in
+// the place of eta(z); the other classes and the background keep eta. It was run with loss_ceiling 25 and init_bias -3.
+// State then: normal [C], 1 for those classes; it comes from the training set or from the checkpoint.
 // Paper and code: the released code clamps z to [-4, 10], cuts the whole loss at loss_ceiling (no gradient above), and
 // collapses the positive gradient below z = -3.3. All three are the defaults; gradient "exact" is the paper's.
 struct GumbelOptions : LossOptionsOf<GumbelOptions> {
   ActivationOptions activation;
+  std::string frequent = "gumbel";
+  int64_t frequent_above = 100;
   double loss_ceiling = 20;  // 0: none
   GumbelOptions();           // all weights 0.001, bias -2: eta = 6.2e-4
 

@@ -47,6 +47,15 @@ class SeesawLoss : public ClassLoss {
                     CountLabels<Real>{input.labels.data<int32_t>(), counts_.data<Real>(), logs.data<Real>(),
                                       options_.counts == "online" ? input.logits.size(0) : 0});
     });
+    Tensor scale;
+    if (options_.objectness && options_.divide_by == "positives" && !input.normaliser.defined()) {
+      scale = Tensor::empty(ctx, {1}, dtype);
+      dispatch_full(dtype, "seesaw", [&]<class Real>(Real) {
+        for_each_item(
+            ctx, 1,
+            PositiveScale<Real>{input.labels.data<int32_t>(), scale.data<Real>(), input.logits.size(0), classes()});
+      });
+    }
     const auto make = [&]<class Scalar>(const ClassRows<Scalar>& rows) {
       using Real = ComputeType<Scalar>;
       return SeesawRow<Scalar>{rows,
@@ -55,7 +64,8 @@ class SeesawLoss : public ClassLoss {
                                options_.compensation ? Real(options_.q) : Real(0),
                                Real(std::log(options_.epsilon)),
                                classes() + (options_.objectness ? 0 : 1),
-                               options_.objectness};
+                               options_.objectness,
+                               scale.defined() ? scale.data<Real>() : nullptr};
     };
     return run_class_rows(ctx, "seesaw", input, classes(), make);
   }
@@ -84,7 +94,13 @@ std::vector<LossKnob> SeesawOptions::own_knobs() {
            "of samples so far, fixed in the weights that are loaded, or of training instances",
            0,
            0,
-           {"online", "checkpoint", "dataset"}}};
+           {"online", "checkpoint", "dataset"}},
+          {"divide_by",
+           &divide_by,
+           "class term: by all rows, as in detectors, or by the foreground rows; with objectness",
+           0,
+           0,
+           {"rows", "positives"}}};
 }
 
 std::shared_ptr<ClassLoss> SeesawOptions::make(const Scope& scope, int64_t classes,

@@ -15,12 +15,15 @@ namespace tailseg {
 // Without: logits [R, C + 1], the background a class like any other, with its own count.
 // N = max(used rows, 1), background included. Scores: softmax over C times the branch's foreground, or softmax over
 // C + 1. State: counts [C + 1], raised by the labels of a batch before its loss.
+// divide_by "positives" (with objectness): the class term is a mean over the foreground rows, as in mmdetection's code
+// when it is not told what to divide by (METHODS 11.4); its detectors tell it, N, and so "rows" is the default. A given
+// normaliser takes the place of either.
 // Paper and code: the paper has no eps; the code's 0.01 keeps compensation off until a class reaches 1 %. The paper
 // says "instances"; the code counts sampled RoIs. Defaults are the code's: eps = 0, counts = "dataset" are the paper's.
 struct SeesawOptions : LossOptionsOf<SeesawOptions> {
   double p = 0.8, q = 2, epsilon = 0.01;
   bool mitigation = true, compensation = true, objectness = true;
-  std::string counts = "online";
+  std::string counts = "online", divide_by = "rows";
   SeesawOptions();  // Normal(0, 0.01), bias 0
 
   std::string name() const override { return "seesaw"; }

@@ -26,6 +26,26 @@ struct CountLabels {
   Cost cost(int64_t items) const { return {double(items) * 12 + double(rows) * 4, double(items) * double(rows)}; }
 };
 
+// scale[0] = used rows / foreground rows, which turns a mean over the first into one over the second; 1 without any.
+// One item; lanes walk the rows.
+template <class Real>
+struct PositiveScale {
+  static constexpr const char* name = "positive_scale";
+  static constexpr Lanes lanes = Lanes::block;
+  const int32_t* labels;  // [R]
+  Real* scale;            // [1]
+  int64_t rows, classes;
+
+  template <class Group>
+  TS_HD void operator()(Group group, int64_t) const {
+    const int64_t used = sum_over<int64_t>(group, rows, [&](int64_t r) { return int64_t(labels[r] >= 0); });
+    const int64_t objects =
+        sum_over<int64_t>(group, rows, [&](int64_t r) { return int64_t(labels[r] >= 0 && labels[r] < classes); });
+    if (group.rank() == 0) scale[0] = objects > 0 ? Real(used) / Real(objects) : Real(1);
+  }
+  Cost cost(int64_t) const { return {double(rows) * 4, double(rows) * 3}; }
+};
+
 // One item = one row [classes | foreground, background]; lanes walk the class logits (contiguous). Everything is added
 // to logits as a logarithm, so that nothing overflows: log S_yj = p min(0, log n_j - log n_y) + q max(0, log t_j) with
 // log t_j = z_j - base, base = m + log sum + max(log s_y, log eps).
@@ -35,11 +55,12 @@ struct SeesawRow {
   static constexpr Lanes lanes = Lanes::block;
   using Real = ComputeType<Scalar>;
   ClassRows<Scalar> rows;
-  const Real* logs;  // [C + 1] log n, or null: no mitigation
-  Real p, q;         // q 0: no compensation
-  Real log_epsilon;  // -infinity for none
-  int64_t softmax;   // logits under the softmax: C, or C + 1 with the background among them
-  bool objectness;   // the two logits behind them
+  const Real* logs;             // [C + 1] log n, or null: no mitigation
+  Real p, q;                    // q 0: no compensation
+  Real log_epsilon;             // -infinity for none
+  int64_t softmax;              // logits under the softmax: C, or C + 1 with the background among them
+  bool objectness;              // the two logits behind them
+  const Real* scale = nullptr;  // [1] of the class term, or null: 1
 
   TS_HD Real shifted(const Scalar* z, int64_t j, int64_t y, Real base) const {
     if (j == y) return Real(z[j]);
@@ -62,13 +83,13 @@ struct SeesawRow {
     const Real peak = max_over<Real>(group, n, lowest, [&](int64_t j) { return shifted(z, j, y, base); });
     const Real total =
         sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(shifted(z, j, y, base) - peak); });
-    const Real scale = Real(1) / total;
+    const Real inverse = Real(1) / total, weight = scale ? scale[0] : Real(1);
     for (int64_t j = group.rank(); j < n; j += group.size()) {
-      const Real share = exp_of_negative(shifted(z, j, y, base) - peak) * scale;
-      g[j] = Scalar(counted ? share - (j == y ? Real(1) : Real(0)) : Real(0));
+      const Real share = exp_of_negative(shifted(z, j, y, base) - peak) * inverse;
+      g[j] = Scalar(counted ? weight * (share - (j == y ? Real(1) : Real(0))) : Real(0));
     }
     if (group.rank() != 0) return;
-    Real value = counted ? peak - Real(z[y]) + math::log(total) : Real(0);
+    Real value = counted ? weight * (peak - Real(z[y]) + math::log(total)) : Real(0);
     bool hit = Real(z[y]) >= top;
     if (objectness) {
       const ValueAndSlope<Real> branch = objectness_at(Real(z[n]), Real(z[n + 1]), object);

@@ -11,21 +11,34 @@ using namespace tailseg::loss_check;
 
 namespace {
 
-Oracle softmax_focal(Long gamma) {
+// beta 0: every weight 1. Else CE = -w log p with w = C h(n_y) / sum_k h(n_k), background 1, goes into the modulation.
+Oracle softmax_focal(Long gamma, Long beta = 0) {
   return [=](const Input& in) {
     Expected out = in.nothing();
     Long total = 0;
+    std::vector<Long> w(size_t(in.classes + 1), 1);
+    if (beta > 0) {
+      Long sum = 0;
+      for (int64_t c = 0; c < in.classes; ++c) {
+        w[size_t(c)] = (1 - beta) / (1 - std::pow(beta, Long(in.statistics.instances[size_t(c)])));
+        sum += w[size_t(c)];
+      }
+      for (int64_t c = 0; c < in.classes; ++c) w[size_t(c)] *= Long(in.classes) / sum;
+    }
     for (int64_t r = 0; r < in.rows(); ++r) {
       const int64_t y = in.label(r);
       if (y < 0) continue;
       const Long log_sum_all = log_sum(in, r, 0, in.width);
       Long q = 0;
       for (int64_t j = 0; j < in.width; ++j) q += j == y ? 0 : std::exp(in.at(r, j) - log_sum_all);
-      const Long log_p = in.at(r, y) - log_sum_all, p = std::exp(log_p);
+      const Long wrong = q, exact = q < 0.5L ? std::log1p(-q) : in.at(r, y) - log_sum_all;
+      const Long log_p = w[size_t(y)] * exact, p = std::exp(log_p);
+      if (beta > 0) q = -std::expm1(log_p);
       total += -std::pow(q, gamma) * log_p;
-      const Long bracket = (q > 0 ? gamma * p * std::pow(q, gamma - 1) * log_p : 0) - std::pow(q, gamma);
+      const Long bracket =
+          w[size_t(y)] * ((q > 0 ? gamma * p * std::pow(q, gamma - 1) * log_p : 0) - std::pow(q, gamma));
       for (int64_t j = 0; j < in.width; ++j) {
-        const Long against = j == y ? q : -std::exp(in.at(r, j) - log_sum_all);
+        const Long against = j == y ? wrong : -std::exp(in.at(r, j) - log_sum_all);
         out.gradient[size_t(r * in.width + j)] = double(bracket * against / in.normaliser());
       }
     }
@@ -72,6 +85,31 @@ TEST_CASE("focal loss equals its definition, for several gamma") {
   }
 }
 
+TEST_CASE("focal loss with class weights inside the modulation equals its definition") {
+  FocalOptions options;
+  options.class_weights = "balanced";
+  options.beta = 0.999;
+  for (const double gamma : {0.5, 1.0, 2.0}) {
+    INFO("gamma " << gamma);
+    options.gamma = gamma;
+    check_against(softmax_focal(gamma, 0.999L), options, {.scale = 1300 * (1 + gamma), .float32 = 1e-5});
+    check_gradient(options, cases()[0]);
+  }
+  // By hand: n = 2 and 20000, so C h(n_0) / sum is 2 but for 5e-5; p = 1/2, CE = 2 log 2, e^-CE = 1/4.
+  options.gamma = 1;
+  options.beta = 0.9999;
+  const double w0 = 1 / (1 - std::pow(0.9999, 2)), w1 = 1 / (1 - std::pow(0.9999, 20000)), w = 2 * w0 / (w0 + w1);
+  const double ce = w * std::log(2.0);
+  const Result row = one_row(options, 2, {0, 0, -200}, 0);
+  REQUIRE(row.loss == Approx((1 - std::exp(-ce)) * ce).epsilon(1e-12));
+  REQUIRE(row.gradient[1] == Approx(w * 0.5 * (std::exp(-ce) * ce + 1 - std::exp(-ce))).epsilon(1e-12));
+  // The background weighs 1, and a set that is not known cannot train.
+  REQUIRE(one_row(options, 2, {0, -200, 0}, 2).loss == Approx(std::log(2.0) / 2));
+  Context ctx;
+  ParameterStore store(ctx, 1);
+  REQUIRE_THROWS_WITH(options.make(Scope(store, "loss"), 2, {})->check_ready(ctx), Catch::Contains("instances"));
+}
+
 TEST_CASE("focal loss with gamma 0 is cross-entropy, and half of it over sigmoids with alpha 1/2") {
   const Case c = cases()[0];
   Context ctx;
@@ -109,6 +147,8 @@ TEST_CASE("focal loss: the bodies agree on one lane and on a crew") {
     for (size_t i = 0; i < 9; ++i) REQUIRE(crews.values[i] == Approx(solo.values[i]));
     for (size_t i = 0; i < 9 * 36; ++i) REQUIRE(crews.gradient[i] == Approx(solo.gradient[i]).margin(1e-15));
   };
-  both([](const ClassRows<double>& rows) { return SoftmaxFocalRow<double>{rows, 2}; });
+  both([](const ClassRows<double>& rows) { return SoftmaxFocalRow<double>{rows, 2, nullptr}; });
+  const std::vector<double> weights = gradient_check::values(36, 4, 0.1, 5);
+  both([&](const ClassRows<double>& rows) { return SoftmaxFocalRow<double>{rows, 1, weights.data()}; });
   both([](const ClassRows<double>& rows) { return SigmoidFocalRow<double>{rows, {2, 0.25}}; });
 }

@@ -25,6 +25,10 @@ Expected oracle(const Input& in, const SeesawOptions& o, std::vector<Long> count
   Expected out = in.nothing();
   Long total = 0;
   const int64_t n = o.objectness ? in.classes : in.classes + 1;
+  Long positives = 0;
+  for (const int32_t y : in.labels) positives += y >= 0 && y < in.classes;
+  const bool by_positives = o.divide_by == "positives" && o.objectness && positives > 0;
+  const Long more = by_positives ? in.normaliser() / positives : 1;  // of the class term
   for (int64_t r = 0; r < in.rows(); ++r) {
     const int64_t y = in.label(r);
     if (y < 0) continue;
@@ -43,8 +47,8 @@ Expected oracle(const Input& in, const SeesawOptions& o, std::vector<Long> count
       }
       for (int64_t j = 0; j < n; ++j) share.push_back(factor[size_t(j)] * std::exp(in.at(r, j)));
       for (const Long s : share) d += s;
-      total += std::log(d) - in.at(r, y);
-      for (int64_t j = 0; j < n; ++j) put(j, share[size_t(j)] / d - (j == y));
+      total += more * (std::log(d) - in.at(r, y));
+      for (int64_t j = 0; j < n; ++j) put(j, more * (share[size_t(j)] / d - (j == y)));
     }
     if (o.objectness) {
       const Long f = in.at(r, n), b = in.at(r, n + 1), pf = 1 / (1 + std::exp(b - f)), pb = 1 / (1 + std::exp(f - b));
@@ -122,6 +126,24 @@ TEST_CASE("seesaw equals its definition: both factors, each alone, the paper's e
   one = seesaw(0.8, 2);
   one.counts = "checkpoint";
   check(one);
+  for (const bool objectness : {true, false}) {
+    one = seesaw(0.8, 2, 0.01, objectness);
+    one.divide_by = "positives";
+    check(one);
+  }
+  // A given normaliser takes the place of either.
+  Context ctx;
+  const Case c = cases()[0];
+  double losses[2];
+  for (const bool positives : {false, true}) {
+    one = seesaw(0.8, 2);
+    one.divide_by = positives ? "positives" : "rows";
+    Made made(ctx, one, c.classes, DType::float64);
+    const Variable z(Tensor::from(ctx, {c.rows, c.classes + 2}, logits_of(c, c.classes + 2)));
+    const LossInput input{z, Tensor::from(ctx, {c.rows}, labels_of(c)), {}, Tensor::full(ctx, {1}, 7, DType::float64)};
+    losses[positives] = to_doubles(ctx, made.loss->loss(ctx, input).loss.value())[0];
+  }
+  REQUIRE(losses[0] == losses[1]);
 }
 
 TEST_CASE("seesaw: gradients by differences where the factors are constant") {
@@ -199,22 +221,26 @@ TEST_CASE("seesaw: the bodies agree on one lane and on a crew") {
     std::vector<double> gradient = std::vector<double>(9 * 37, NAN), values = std::vector<double>(9, NAN);
     std::vector<double> counts = std::vector<double>(36, 7), logs = std::vector<double>(36, NAN);
     std::vector<int32_t> hits = std::vector<int32_t>(9, -7);
+    double scale = NAN;
   } solo, crews;
   const auto both = [&](Out& o, auto run_on) {
     run_on(36, CountLabels<double>{labels.data(), o.counts.data(), o.logs.data(), 9});
+    run_on(1, PositiveScale<double>{labels.data(), &o.scale, 9, 35});
     run_on(9, SeesawRow<double>{{z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(), 37, 35},
                                 o.logs.data(),
                                 0.8,
                                 2,
                                 std::log(0.01),
                                 35,
-                                true});
+                                true,
+                                &o.scale});
   };
   both(solo, [](int64_t items, const auto& body) { run_solo(items, body); });
   both(crews, [](int64_t items, const auto& body) { crew::run(6, items, body); });
   REQUIRE(solo.hits == crews.hits);
   REQUIRE(solo.counts == crews.counts);
   REQUIRE(solo.logs == crews.logs);
+  REQUIRE((solo.scale > 1 && solo.scale == crews.scale));
   for (size_t i = 0; i < 9; ++i) REQUIRE(crews.values[i] == Approx(solo.values[i]));
   for (size_t i = 0; i < 9 * 37; ++i) REQUIRE(crews.gradient[i] == Approx(solo.gradient[i]).margin(1e-14));
 }

@@ -5,6 +5,7 @@
 #include "detection/losses/activation_body.h"
 #include "detection/losses/class_rows.h"
 #include "detection/losses/gumbel.h"
+#include "detection/losses/gumbel_body.h"
 #include "detection/losses/sigmoid_cross_entropy_body.h"
 #include "tests/crew.h"
 #include "tests/detection/loss_oracles.h"
@@ -18,6 +19,33 @@ Oracle gumbel_oracle(Long low, Long high, bool published, Long ceiling = 0) {
   return [=](const Input& in) {
     Expected out = binary_oracle(
         in, [=](Long z, bool y) { return gumbel_point(z, y, low, high, published); }, one);
+    if (ceiling > 0 && out.loss > ceiling) out = {double(ceiling), in.nothing().gradient};
+    return out;
+  };
+}
+
+// The Gaussian's distribution where a class has more than `above` images; its logits end at +-5.
+Point normal_point(Long z, bool positive) {
+  const Long at = std::min(std::max(z, Long(-5)), Long(5)), u = positive ? at : -at;
+  const Long p = std::erfc(-u / std::sqrt(Long(2))) / 2,
+             density = std::exp(-u * u / 2) / std::sqrt(8 * std::atan(1.0L));
+  return {-std::log(p), std::abs(z) > 5 ? 0 : (positive ? -density : density) / p};
+}
+
+Oracle mixed_oracle(int64_t above, bool published, Long ceiling) {
+  return [=](const Input& in) {
+    Expected out = in.nothing();
+    Long total = 0;
+    for (int64_t r = 0; r < in.rows(); ++r) {
+      if (in.label(r) < 0) continue;
+      for (int64_t j = 0; j < in.width; ++j) {
+        const bool frequent = j < in.classes && in.statistics.images[size_t(j)] > above, own = j == in.label(r);
+        const Point at = frequent ? normal_point(in.at(r, j), own) : gumbel_point(in.at(r, j), own, -4, 10, published);
+        total += at.value;
+        out.gradient[size_t(r * in.width + j)] = double(at.slope / in.normaliser());
+      }
+    }
+    out.loss = double(total / in.normaliser());
     if (ceiling > 0 && out.loss > ceiling) out = {double(ceiling), in.nothing().gradient};
     return out;
   };
@@ -114,6 +142,47 @@ TEST_CASE("Gumbel: a loss above the ceiling is cut to it and teaches nothing") {
   REQUIRE(one_row(gumbel("exact", 0), 1, {-4, -4}, 0).loss == Approx(std::exp(4.0)));
 }
 
+TEST_CASE("Gumbel with the Gaussian for frequent classes equals its definition; scores, state and what cannot train") {
+  GumbelOptions options = gumbel("collapsed", 0);
+  options.frequent = "normal";
+  const Tolerance by_slope{.scale = 60, .float32 = 1e-5, .bfloat16 = 5e-2};
+  check_against(mixed_oracle(100, true, 0), options, by_slope);
+  options.loss_ceiling = 25;
+  check_against(mixed_oracle(100, true, 25), options, by_slope);
+  options = gumbel("exact", 0);
+  options.frequent = "normal";
+  options.frequent_above = 1000;
+  check_against(mixed_oracle(1000, false, 0), options, by_slope);
+  check_gradient(options, Case{"inside the clamps", 7, 12, 3.5});
+
+  // Phi(1) = 0.8413447461 (tables); classes of 1, 100 and 10000 images.
+  options.frequent_above = 100;
+  Context ctx;
+  Made made(ctx, options, 3, DType::float64);
+  const std::vector<double> scores =
+      to_doubles(ctx, made.loss->scores(ctx, Tensor::from(ctx, {1, 4}, std::vector<double>{1, 1, 1, 1})));
+  const double eta = std::exp(-std::exp(-1.0));
+  REQUIRE(scores[0] == Approx(eta));
+  REQUIRE(scores[1] == Approx(eta));  // 100 is not more than 100
+  REQUIRE(scores[2] == Approx(0.8413447461).epsilon(1e-10));
+  const Result row = one_row(options, 3, {-40, -40, 1, -40}, 2);
+  REQUIRE(row.loss == Approx(-std::log(0.8413447461)).epsilon(1e-9));
+  REQUIRE(row.gradient[2] == Approx(-0.2419707245 / 0.8413447461).epsilon(1e-9));  // phi(1) / Phi(1)
+  // The state says which classes they were: weights of another set are refused, and an unknown set can score only.
+  GumbelOptions other = options;
+  other.frequent_above = 10000;
+  Made elsewhere(ctx, other, 3, DType::float64);
+  elsewhere.store.load_state_dict(made.store.state_dict(), "weights");
+  REQUIRE_THROWS_WITH(elsewhere.loss->check_ready(ctx), Catch::Contains("class 2 is not frequent"));
+  ParameterStore store(ctx, 1);
+  const auto scorer = options.make(Scope(store, "loss"), 3, {});
+  REQUIRE_THROWS_WITH(scorer->check_ready(ctx), Catch::Contains("images"));
+  const Tensor fresh = Tensor::from(ctx, {1, 4}, std::vector<float>{1, 1, 1, 1});
+  REQUIRE(to_doubles(ctx, scorer->scores(ctx, fresh))[2] == Approx(eta));
+  store.load_state_dict(Made(ctx, options, 3).store.state_dict(), "weights");
+  REQUIRE(to_doubles(ctx, scorer->scores(ctx, fresh))[2] == Approx(0.8413447461));
+}
+
 TEST_CASE("losses with a probability a class: the bodies agree on one lane and on a crew") {
   const Case c{"mixed", 35, 9, 4};
   const std::vector<double> z = logits_of(c, 36);
@@ -140,4 +209,7 @@ TEST_CASE("losses with a probability a class: the bodies agree on one lane and o
   };
   compare_links(SigmoidLink{});
   compare_links(GumbelLink<double>{-4, 10, true});
+  std::vector<double> normal(35, 0);
+  for (size_t j = 0; j < 35; j += 3) normal[j] = 1;
+  compare_links(MixedLink<double>{{-4, 10, true}, {5}, normal.data(), 35});
 }
