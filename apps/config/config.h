@@ -79,6 +79,7 @@ struct BoxHeadConfig : SharingConfig {
   std::string init = "mmdet";
   double class_loss_weight = 1, bbox_loss_weight = 1;
   LossSettings loss;
+  std::string loss_state;
 };
 
 struct MaskHeadConfig : SharingConfig {

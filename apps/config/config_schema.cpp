@@ -137,6 +137,8 @@ void add_heads(ConfigSchema& s, BoxHeadConfig& b, MaskHeadConfig& m) {
       .choices({"linear", "normalized"});
   s.add("model.box_head.init", &b.init, "METHODS 5.4").choices({"mmdet", "torchvision"});
   s.add("model.box_head.class_loss_weight", &b.class_loss_weight, "").range(0, 1e6);
+  s.add("model.box_head.loss_state", &b.loss_state,
+        "run or checkpoint whose counts of the classification loss a new run begins with; empty: its own");
   s.add("model.box_head.bbox_loss_weight", &b.bbox_loss_weight, "").range(0, 1e6);
   add_normalized(s, "model.box_head.normalized.", b.classifier, b.normalized);
   add_class_loss(s, b.loss);

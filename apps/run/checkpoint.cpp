@@ -13,6 +13,8 @@ bool is_predictor(const std::string& name) {
   return name.find("box_predictor.") != std::string::npos || name.find("mask_fcn_logits.") != std::string::npos;
 }
 
+bool is_loss_state(const std::string& name) { return name.find(".loss.") != std::string::npos; }
+
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Config& config, const ClassList& classes,
@@ -39,21 +41,42 @@ TrainingState load_training(const std::string& path, const Config& config, const
   const ClassList stored = ClassList::parse(file.required("classes"), path);
   TS_CHECK(stored == classes, path, " was trained on other classes: ", stored.size(), " of them, the data has ",
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
-  const auto found = file.metadata.find("class_loss");
-  const std::string loss = found == file.metadata.end() ? "softmax" : found->second;
-  TS_CHECK(loss == config.model.box_head.loss.type, path, " was trained with the classification loss '", loss,
-           "', the configuration asks for '", config.model.box_head.loss.type,
-           "'; go on with the first, or start a new run from its weights with --weights");
+  check_same_loss(file, config.model.box_head.loss.type,
+                  "go on with the first, or start a new run from its weights with --weights");
   const ClassStatistics &before = stored.statistics, &now = classes.statistics;
   TS_CHECK(before.images.empty() || (before.images == now.images && before.instances == now.instances), path,
            " was trained on a set with other numbers of images or instances of its classes; a run resumes on the set "
            "that it began with (start a new one from its weights with --weights)");
-  check_complete(store.load_state_dict(file.model, path), path);
+  const ParameterStore::LoadReport report = store.load_state_dict(file.model, path);
+  check_complete(report, path);
   optimizer.load_state_dict(file.optimizer, file.number("optimizer_steps"), path);
-  return {file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}};
+  return {
+      file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}, !report.missing.empty()};
 }
 
-std::vector<std::string> load_weights(const std::string& path, const Config& config, ParameterStore& store) {
+std::vector<std::string> load_loss_state(const std::string& path, const ClassList& classes, ParameterStore& store) {
+  const ModelFile file = read_model_file(checkpoint_file(path));
+  const ClassList stored = ClassList::parse(file.required("classes"), file.path);
+  TS_CHECK(stored == classes, file.path, " counted other classes: ", stored.size(), " of them, the data has ",
+           classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "",
+           "; model.box_head.loss_state must come from a run on the same classes");
+  HostTensors state;
+  for (const auto& [name, tensor] : file.model) {
+    if (is_loss_state(name)) state[name] = tensor;
+  }
+  TS_CHECK(!state.empty(), file.path,
+           " holds no state of a classification loss; model.box_head.loss_state needs one "
+           "that was trained with a loss that has state (detection/losses/README.md)");
+  const ParameterStore::LoadReport report = store.load_state_dict(state, file.path);
+  TS_CHECK(report.unexpected.empty(), file.path, " holds the state of another loss: the model has no ",
+           listed(report.unexpected));
+  std::vector<std::string> names;
+  for (const auto& entry : state) names.push_back(entry.first);
+  return {text(file.path, ": state of the classification loss: ", listed(names))};
+}
+
+std::vector<std::string> load_weights(const std::string& path, const Config& config, const ClassList& classes,
+                                      ParameterStore& store) {
   ModelFile file = read_model_file(path);
   const auto stride = file.metadata.find(kMetaStrideIn1x1);
   TS_CHECK(stride == file.metadata.end() || (stride->second == "true") == config.model.stride_in_1x1, path,
@@ -63,12 +86,16 @@ std::vector<std::string> load_weights(const std::string& path, const Config& con
   TS_CHECK(
       background == file.metadata.end() || background->second == "last", path,
       ": its heads keep the background class first; convert it with tailseg-import without --keep-background-first");
+  // What a loss counted on other classes says nothing about these.
+  const bool same_classes = !file.has("classes") || ClassList::parse(file.required("classes"), path) == classes;
   HostTensors tensors = std::move(file.model);
+  std::erase_if(tensors, [](const auto& entry) { return is_gradient_record(entry.first); });
   std::vector<std::string> left_out;
   const HostTensors mine = store.state_dict();
   for (auto it = tensors.begin(); it != tensors.end();) {
     const auto own = mine.find(it->first);
-    const bool other_classes = own != mine.end() && own->second.shape != it->second.shape && is_predictor(it->first);
+    const bool other_shape = own != mine.end() && own->second.shape != it->second.shape && is_predictor(it->first);
+    const bool other_classes = other_shape || (own != mine.end() && !same_classes && is_loss_state(it->first));
     if (other_classes) left_out.push_back(it->first);
     it = other_classes ? tensors.erase(it) : std::next(it);
   }
@@ -77,7 +104,7 @@ std::vector<std::string> load_weights(const std::string& path, const Config& con
   TS_CHECK(report.unexpected.size() < offered, path, ": none of its ", offered,
            " tensors has a name of this model; convert it with tailseg-import first");
   std::vector<std::string> lines{text(path, ": ", offered - report.unexpected.size(), " tensors loaded")};
-  if (!left_out.empty()) lines.push_back("left as initialised, other number of classes: " + listed(left_out));
+  if (!left_out.empty()) lines.push_back("left as initialised, other classes: " + listed(left_out));
   std::vector<std::string> missing;
   for (const std::string& name : report.missing) {
     if (std::find(left_out.begin(), left_out.end(), name) == left_out.end()) missing.push_back(name);

@@ -66,9 +66,23 @@ std::string listed(const std::vector<std::string>& names) {
   return out;
 }
 
+bool is_gradient_record(const std::string& name) { return name.ends_with(".class_gradients"); }
+
 void check_complete(const ParameterStore::LoadReport& report, const std::string& path) {
-  TS_CHECK(report.missing.empty(), path, " is of another model; it lacks ", listed(report.missing));
-  TS_CHECK(report.unexpected.empty(), path, " is of another model; the model has no ", listed(report.unexpected));
+  const auto of_the_model = [](std::vector<std::string> names) {
+    std::erase_if(names, is_gradient_record);
+    return names;
+  };
+  const std::vector<std::string> missing = of_the_model(report.missing), unexpected = of_the_model(report.unexpected);
+  TS_CHECK(missing.empty(), path, " is of another model; it lacks ", listed(missing));
+  TS_CHECK(unexpected.empty(), path, " is of another model; the model has no ", listed(unexpected));
+}
+
+void check_same_loss(const ModelFile& file, const std::string& configured, const std::string& way_out) {
+  const auto found = file.metadata.find("class_loss");
+  const std::string loss = found == file.metadata.end() ? "softmax" : found->second;
+  TS_CHECK(loss == configured, file.path, " was trained with the classification loss '", loss,
+           "', the configuration asks for '", configured, "'; ", way_out);
 }
 
 }  // namespace tailseg

@@ -28,10 +28,18 @@ ModelFile read_model_file(const std::string& path);
 // folder holds none.
 std::string checkpoint_file(const std::string& path);
 
-// Throws Error, with names, unless the file had every tensor of the model and no other.
+// The sums of train.gradients_every (detection/class_gradients.h) are a record of training and no part of the model: a
+// checkpoint fits with and without them.
+bool is_gradient_record(const std::string& name);
+
+// Throws Error, with names, unless the file had every tensor of the model and no other; gradient records apart.
 void check_complete(const ParameterStore::LoadReport& report, const std::string& path);
 
 // "a, b, c", after ten names "... (40 in all)".
 std::string listed(const std::vector<std::string>& names);
+
+// Throws Error when a checkpoint was trained with another classification loss than `configured`: its logits mean
+// something else. `way_out` ends the message.
+void check_same_loss(const ModelFile& file, const std::string& configured, const std::string& way_out);
 
 }  // namespace tailseg

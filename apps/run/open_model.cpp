@@ -77,6 +77,8 @@ LoadedModel open_model(Context& ctx, const ModelSource& source) {
     }
     loaded.config = parse_config(file.required("config"), file.path + ", its configuration", source.settings);
     loaded.classes = ClassList::parse(file.required("classes"), file.path);
+    check_same_loss(file, loaded.config.model.box_head.loss.type,
+                    "its scores mean nothing to another (train one from its weights with tailseg-train --weights)");
   } else {
     describe_imported(file, source, loaded);
   }

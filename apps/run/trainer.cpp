@@ -135,8 +135,12 @@ void Trainer::start_or_resume() {
   TS_CHECK(!newest, config_.output, " already holds a run (", newest->path,
            "); go on with --resume, or take another --output");
   const std::string weights = options_.weights.empty() ? config_.model.weights : options_.weights;
-  if (weights.empty()) return;
-  for (const std::string& line : load_weights(weights, config_, store_)) log_.line("train", line);
+  if (!weights.empty()) {
+    for (const std::string& line : load_weights(weights, config_, classes_, store_)) log_.line("train", line);
+  }
+  if (const std::string& state = config_.model.box_head.loss_state; !state.empty()) {
+    for (const std::string& line : load_loss_state(state, classes_, store_)) log_.line("train", line);
+  }
 }
 
 void Trainer::open_files() {
@@ -148,9 +152,13 @@ void Trainer::open_files() {
       std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
   events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
   meter_ = std::make_unique<StepMeter>(steps_);
-  if (model_.class_gradients()) {
+  if (model_.class_gradients()) {  // sums that begin anew do not continue an older curve
+    const bool goes_on = options_.resume && !state_.gradients_begin;
+    if (options_.resume && !goes_on) {
+      log_.line("train", text("the sums of class gradients begin at step ", state_.iteration));
+    }
     gradients_ = std::make_unique<GradientFile>((output / "class_gradients.safetensors").string(), classes_.size(),
-                                                options_.resume ? state_.iteration - 1 : -1);
+                                                goes_on ? state_.iteration - 1 : -1);
   }
 }
 
