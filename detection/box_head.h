@@ -45,6 +45,9 @@ class BoxHead {
   ClassLoss& loss() const { return *loss_; }
   const FeatureMemory* memory() const { return memory_.get(); }  // of pooled features, for a loss that wants one
   const BoxHeadOptions& options() const { return options_; }
+  const Linear& fc6() const { return fc6_; }
+  const Linear& fc7() const { return fc7_; }
+  const Linear& classifier() const { return cls_score_; }
 
  private:
   BoxHeadOptions options_;

@@ -46,7 +46,12 @@ MaskRcnn::MaskRcnn(ParameterStore& store, const MaskRcnnOptions& options)
       backbone_(Scope(store, "backbone.body"), options_.backbone),
       fpn_(Scope(store, "backbone.fpn"), backbone_.channels(), options_.fpn),
       rpn_(Scope(store, "rpn.head"), options_.fpn.channels, anchors_per_cell(options_.anchors)),
-      heads_(Scope(store, "roi_heads"), options_.fpn.channels, options_) {}
+      heads_(Scope(store, "roi_heads"), options_.fpn.channels, options_) {
+  if (!options_.calibration) return;
+  for (const ParameterEntry& entry : store.entries()) {
+    if (!is_calibrated(entry.name)) entry.variable.set_requires_grad(false);
+  }
+}
 
 void MaskRcnn::check_ready(Context& ctx) const {
   for (size_t stage = 0; stage < stages(); ++stage) class_loss(stage).check_ready(ctx);
@@ -122,6 +127,36 @@ MaskRcnnLosses MaskRcnn::losses(Context& ctx, const ImageBatch& images, const Tr
     out.total = add(ctx, out.total, weighted(stage.box_delta, options_.box_weight * weight));
     if (stage.mask.defined()) out.total = add(ctx, out.total, weighted(stage.mask, options_.mask_weight * weight));
   }
+  return out;
+}
+
+std::vector<std::pair<std::string, Variable>> CalibrationLosses::parts() const {
+  std::vector<std::pair<std::string, Variable>> all;
+  for (size_t s = 0; s < stages.size(); ++s) {
+    all.emplace_back("loss_cls" + (stages.size() > 1 ? text("_stage", s) : ""), stages[s]);
+  }
+  return all;
+}
+
+void MaskRcnn::begin_calibration(Context& ctx) const { heads_.begin_calibration(ctx); }
+
+void MaskRcnn::check_ready_to_calibrate(Context& ctx) const {
+  for (size_t stage = 0; stage < stages(); ++stage) heads_.calibrated(stage).loss().check_ready(ctx);
+}
+
+CalibrationLosses MaskRcnn::calibration_losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth,
+                                               const Tensor& drawn_for, const StepKey& key) {
+  check_box_set("calibration: ground truth", truth.boxes);
+  Features features;
+  BoxSet proposals;
+  {
+    const NoGrad no_grad(ctx);
+    features = run_backbone(ctx, images, false);
+    proposals = proposals_of(ctx, features, images, options_.train_proposals);
+  }
+  CalibrationLosses out;
+  out.stages = heads_.calibration_losses(ctx, features.pyramid, {proposals, images, truth, drawn_for}, key);
+  for (const Variable& loss : out.stages) out.total = out.total.defined() ? add(ctx, out.total, loss) : loss;
   return out;
 }
 

@@ -27,6 +27,12 @@ struct MaskRcnnLosses {
   std::vector<std::pair<std::string, Variable>> parts() const;
 };
 
+struct CalibrationLosses {
+  Variable total;                // the stages' together; asks for no gradient where nothing is trained
+  std::vector<Variable> stages;  // [1] each
+  std::vector<std::pair<std::string, Variable>> parts() const;  // named as MaskRcnnLosses::parts
+};
+
 class MaskRcnn {
  public:
   // Registers parameters under torchvision's names and freezes what the options freeze; the store is left to the caller
@@ -42,6 +48,14 @@ class MaskRcnn {
   void check_ready(Context& ctx) const;
   MaskRcnnLosses losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
   Prediction predict(Context& ctx, const ImageBatch& images, const ScoreChange& change = {});
+
+  // With options.calibration: the detector is frozen whole and in evaluation mode, statistics of batch norms too.
+  // begin_calibration once, when the detector's weights are loaded; drawn_for [N] int32 as in CalibrationInput.
+  void begin_calibration(Context& ctx) const;
+  void check_ready_to_calibrate(Context& ctx) const;
+  CalibrationLosses calibration_losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth,
+                                       const Tensor& drawn_for, const StepKey& key);
+
   // Proposals alone, at test settings (proposal recall).
   BoxSet propose(Context& ctx, const ImageBatch& images);
 

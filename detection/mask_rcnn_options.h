@@ -4,6 +4,7 @@
 
 #include "detection/anchors.h"
 #include "detection/box_head.h"
+#include "detection/calibration/calibrated_head.h"
 #include "detection/cascade.h"
 #include "detection/fpn.h"
 #include "detection/level_assignment.h"
@@ -50,7 +51,8 @@ struct MaskRcnnOptions {
 
   double rpn_objectness_weight = 1, rpn_box_weight = 1, class_weight = 1, box_weight = 1, mask_weight = 1;
   PostprocessOptions postprocess;
-  bool watch_class_gradients = false;  // class_gradients.h; the state is the last box predictor's
+  std::optional<CalibrationOptions> calibration;  // a second classifier beside the box head's; all else is frozen
+  bool watch_class_gradients = false;             // class_gradients.h; the state is the last box predictor's
 
   static MaskRcnnOptions mmdet(int64_t classes);
   static MaskRcnnOptions torchvision(int64_t classes);  // frozen batch norm, as with its pre-trained weights

@@ -11,8 +11,8 @@
 namespace tailseg {
 namespace {
 
-constexpr size_t kPooledLevels = 4;                                  // P2..P5; P6 is never pooled
-constexpr int64_t kObjectsAnImage = 1 << 16, kMostImages = 1 << 14;  // at most; they number the objects of a batch
+constexpr size_t kPooledLevels = 4;       // P2..P5; P6 is never pooled
+constexpr int64_t kMostImages = 1 << 14;  // at most
 
 // The padded batch's own size, for every image.
 Tensor batch_frame(Context& ctx, const ImageBatch& images) {
@@ -22,13 +22,6 @@ Tensor batch_frame(Context& ctx, const ImageBatch& images) {
     frame.push_back(static_cast<int32_t>(images.pixels.size(2)));
   }
   return Tensor::from(ctx, {images.pixels.size(0), 2}, frame);
-}
-
-Tensor flat_rows(const Tensor& x) {  // [N, S, ...] -> [N * S, ...]
-  std::vector<int64_t> shape = x.shape().vector();
-  shape[1] *= shape[0];
-  shape.erase(shape.begin());
-  return x.reshape(Shape(shape));
 }
 
 Tensor joined_rows(Context& ctx, const Tensor& a, const Tensor& b) {
@@ -42,6 +35,10 @@ Tensor joined_rows(Context& ctx, const Tensor& a, const Tensor& b) {
 RandomKey seeded(RandomKey key, const StepKey& step) {
   key.seed = step.seed;
   return key;
+}
+
+Tensor in_full(Context& ctx, const Tensor& x) {
+  return x.dtype() == DType::bfloat16 ? cast(ctx, x, DType::float32) : x;
 }
 
 // The running sum of what the stages give, and in the end their mean.
@@ -58,9 +55,21 @@ class Mean {
   int count_ = 0;
 };
 
-Tensor in_full(Context& ctx, const Tensor& x) {
-  return x.dtype() == DType::bfloat16 ? cast(ctx, x, DType::float32) : x;
-}
+// The scores that the stages give together: of their mean logits, or the mean of their scores.
+class StageScores {
+ public:
+  explicit StageScores(bool of_mean_logits) : of_mean_logits_(of_mean_logits) {}
+  void add(Context& ctx, const ClassLoss& loss, const Variable& logits) {
+    mean_.add(ctx, of_mean_logits_ ? in_full(ctx, logits.value()) : loss.scores(ctx, logits.value()));
+  }
+  Tensor result(Context& ctx, const ClassLoss& loss) const {
+    return of_mean_logits_ ? loss.scores(ctx, mean_.result(ctx)) : mean_.result(ctx);
+  }
+
+ private:
+  bool of_mean_logits_;
+  Mean mean_;
+};
 
 }  // namespace
 
@@ -70,6 +79,10 @@ RoiHeads::RoiHeads(const Scope& scope, int64_t channels, const MaskRcnnOptions& 
   TS_CHECK(cascade.stages.empty() || options_.box_head.class_agnostic,
            "a cascade's box heads are class-agnostic; box_head.class_agnostic is off");
   for (size_t s = 0; s < cascade.stages.size(); ++s) add_stage(scope, channels, text(".", s));
+  if (options_.calibration) {
+    calibrated_shares_ = calibrated_shares(scope.store().context(), options_.calibration->dual, options_.classes,
+                                           options_.box_head.statistics);
+  }
   if (options_.watch_class_gradients) {
     class_gradients_.emplace(scope.sub("box_predictor" + stages_.back().box.options().stage), options_.classes);
   }
@@ -91,9 +104,12 @@ void RoiHeads::add_stage(const Scope& scope, int64_t channels, const std::string
               purpose("roi sample"),
               purpose("feature memory"),
               purpose("feature memory boxes"),
+              purpose("calibration proposals"),
               1,
               BoxHead(scope, channels, box),
+              std::nullopt,
               std::nullopt};
+  if (options_.calibration) stage.calibrated.emplace(scope, channels, stage.box, *options_.calibration);
   if (name.empty()) {
     stage.mask.emplace(scope, channels, mask);
   } else {
@@ -193,10 +209,8 @@ RoiHeads::BoxOutput RoiHeads::box_losses(Context& ctx, const Stage& stage, const
 
 Variable RoiHeads::mask_loss(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
                              const ImageBatch& images, const TruthBatch& truth, const RoiTargets& rois) const {
-  const auto most_positives =
-      static_cast<int64_t>(static_cast<double>(stage.sampler.total) * stage.sampler.positive_share);
-  const int64_t capacity = stage.sampler.take_all ? rois.label.size(1) : most_positives;
-  const Tensor rows = rows_for_head(ctx, rois.label, options_.classes, capacity);
+  const Tensor rows =
+      rows_for_head(ctx, rois.label, options_.classes, stage.sampler.most_positives(rois.label.size(1)));
   const Tensor boxes = gather_rows(ctx, flat_rows(rois.boxes), rows);
   const Tensor label = foreground_labels(ctx, gather_rows(ctx, flat_rows(rois.label), rows), options_.classes);
   const Tensor image = gather_rows(ctx, image_by_label(ctx, rois.label), rows);
@@ -212,6 +226,20 @@ Variable RoiHeads::mask_loss(Context& ctx, const Stage& stage, const std::vector
   return binary_cross_entropy(ctx, logits, targets, label).loss;
 }
 
+BoxSet RoiHeads::refined(Context& ctx, const Stage& stage, const RoiTargets& rois, const BoxSet& proposals,
+                         const ImageBatch& images, const TruthBatch& truth, const BoxOutput& seen) const {
+  SpanScope span(ctx, "refine_rois");
+  return refine_rois(ctx,
+                     {.rois = &rois,
+                      .proposals = &proposals,
+                      .truth = &truth.boxes,
+                      .place = stage.truth_place,
+                      .rows = seen.rows,
+                      .deltas = in_full(ctx, seen.offsets),
+                      .image_sizes = images.sizes},
+                     {stage.coder, options_.cascade.resample, !options_.cascade.resample});
+}
+
 std::vector<StageLosses> RoiHeads::losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                                           const ImageBatch& images, const TruthBatch& truth, const StepKey& key) {
   std::vector<StageLosses> all;
@@ -223,16 +251,7 @@ std::vector<StageLosses> RoiHeads::losses(Context& ctx, const std::vector<Variab
     if (stage.box.memory()) remember(ctx, stage, pyramid, images, truth, key);
     if (stage.mask) out.mask = mask_loss(ctx, stage, pyramid, images, truth, rois);
     if (all.size() == stages_.size()) break;
-    SpanScope span(ctx, "refine_rois");
-    boxes = refine_rois(ctx,
-                        {.rois = &rois,
-                         .proposals = &boxes,
-                         .truth = &truth.boxes,
-                         .place = stage.truth_place,
-                         .rows = seen.rows,
-                         .deltas = in_full(ctx, seen.offsets),
-                         .image_sizes = images.sizes},
-                        {stage.coder, options_.cascade.resample, !options_.cascade.resample});
+    boxes = refined(ctx, stage, rois, boxes, images, truth, seen);
   }
   return all;
 }
@@ -241,20 +260,24 @@ RoiHeads::Scored RoiHeads::score(Context& ctx, const std::vector<Variable>& pyra
                                  const ImageBatch& images) const {
   const Tensor image = image_by_count(ctx, proposals.count, proposals.capacity());
   Scored out{proposals, {}, {}};
-  Mean mean;
+  const bool dual = calibrated_shares_.defined() && options_.calibration->dual.inference != DualInference::original;
+  StageScores original(options_.cascade.mean_of_logits), calibrated = original;
   for (size_t s = 0; s < stages_.size(); ++s) {
     const Stage& stage = stages_[s];
     const Tensor boxes = flat_rows(out.proposals.boxes);
-    const Variable x = stage.box.features(ctx, pool(ctx, pyramid, boxes, image, options_.box_pool));
-    const Tensor logits = stage.box.class_logits(ctx, x).value();
-    mean.add(ctx, options_.cascade.mean_of_logits ? in_full(ctx, logits) : stage.box.loss().scores(ctx, logits));
+    const Variable pooled = pool(ctx, pyramid, boxes, image, options_.box_pool);
+    const Variable x = stage.box.features(ctx, pooled);
+    original.add(ctx, stage.box.loss(), stage.box.class_logits(ctx, x));
+    if (dual) calibrated.add(ctx, stage.calibrated->loss(), stage.calibrated->logits(ctx, stage.box, {pooled, x}));
     out.deltas = stage.box.all_deltas(ctx, x).value();
     if (s + 1 == stages_.size()) break;
     const Tensor moved = decode_boxes(ctx, boxes, in_full(ctx, out.deltas), stage.coder, {.sizes = &images.sizes});
     out.proposals.boxes = moved.reshape(out.proposals.boxes.shape());
   }
-  const Tensor fused = mean.result(ctx);
-  out.scores = options_.cascade.mean_of_logits ? stages_.back().box.loss().scores(ctx, fused) : fused;
+  out.scores = original.result(ctx, stages_.back().box.loss());
+  if (!dual) return out;
+  out.scores =
+      dual_scores(ctx, out.scores, calibrated.result(ctx, stages_.back().calibrated->loss()), calibrated_shares_);
   return out;
 }
 

@@ -18,6 +18,14 @@ struct StageLosses {
   Tensor box_counts;              // [2] int32: sampled RoIs, and how many of them the class logits got right
 };
 
+// What a calibration step learns from: everything but the class that each photo was drawn for is as in training.
+struct CalibrationInput {
+  const BoxSet& proposals;  // of training
+  const ImageBatch& images;
+  const TruthBatch& truth;
+  const Tensor& drawn_for;  // [N] int32, -1 for a photo that was drawn for no class
+};
+
 // Sees the scores [N * P, C] of these proposals (of a cascade's last stage), and says what to use in their place.
 using ScoreChange = std::function<Tensor(const BoxSet& proposals, const Tensor& scores)>;
 
@@ -37,16 +45,24 @@ class RoiHeads {
   Prediction predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                      const ImageBatch& images, const ScoreChange& change = {});
 
+  // With options.calibration (calibration/roi_heads_calibration.cpp): what begins as the detector's, once; and the
+  // classification loss of each stage's calibrated head, [1] each. Nothing but that head is recorded on the tape.
+  void begin_calibration(Context& ctx) const;
+  const CalibratedHead& calibrated(size_t stage) const;
+  std::vector<Variable> calibration_losses(Context& ctx, const std::vector<Variable>& pyramid,
+                                           const CalibrationInput& input, const StepKey& key) const;
+
  private:
   struct Stage {
     MatcherOptions matcher;
     SamplerOptions sampler;
     BoxCoderOptions coder;
     TruthPlace truth_place;
-    RandomKey sample, memory, jitter;  // of the draws; seeds not yet set
+    RandomKey sample, memory, jitter, calibration;  // of the draws; seeds not yet set
     double loss_weight;
     BoxHead box;
     std::optional<MaskHead> mask;
+    std::optional<CalibratedHead> calibrated;
   };
   struct BoxRows {  // what a box head learns from, row by row
     Variable pooled;
@@ -73,6 +89,13 @@ class RoiHeads {
                      const TruthBatch& truth, const RoiTargets& rois) const;
   Variable pool(Context& ctx, const std::vector<Variable>& pyramid, const Tensor& boxes, const Tensor& image,
                 const RoiAlignOptions& options) const;
+  // The sample's boxes, moved by what the stage's box head made of them.
+  BoxSet refined(Context& ctx, const Stage& stage, const RoiTargets& rois, const BoxSet& proposals,
+                 const ImageBatch& images, const TruthBatch& truth, const BoxOutput& seen) const;
+  Variable calibration_loss(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
+                            const RoiTargets& rois, const CalibrationInput& input, const StepKey& key) const;
+  BoxOutput box_offsets(Context& ctx, const Stage& stage, const std::vector<Variable>& pyramid,
+                        const RoiTargets& rois) const;
   Scored score(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                const ImageBatch& images) const;
   Tensor masks(Context& ctx, const std::vector<Variable>& pyramid, const BatchDetections& detections) const;
@@ -80,6 +103,7 @@ class RoiHeads {
   MaskRcnnOptions options_;
   std::vector<Stage> stages_;
   std::optional<ClassGradients> class_gradients_;  // of the last stage
+  Tensor calibrated_shares_;                       // [C] float32; undefined without a calibrated head
 };
 
 }  // namespace tailseg

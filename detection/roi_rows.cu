@@ -14,6 +14,13 @@ void gather_rows_of(Context& ctx, const Tensor& x, const Tensor& index, const Te
 
 }  // namespace
 
+Tensor flat_rows(const Tensor& x) {
+  std::vector<int64_t> shape = x.shape().vector();
+  shape[1] *= shape[0];
+  shape.erase(shape.begin());
+  return x.reshape(Shape(shape));
+}
+
 Tensor gather_rows(Context& ctx, const Tensor& x, const Tensor& index) {
   TS_CHECK(x.defined() && x.axes() > 0 && index.defined(), "gather_rows of ", x.shape(), " by ", index.shape());
   const Tensor out = Tensor::empty(ctx, x.shape().with(0, index.elements()), x.dtype());

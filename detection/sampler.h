@@ -6,6 +6,8 @@
 // can replay any draw. Outputs have a fixed capacity S: positives first, then negatives, then unused rows.
 #pragma once
 
+#include <algorithm>
+
 #include "detection/box_coder.h"
 #include "detection/matcher.h"
 #include "tensor/philox.h"
@@ -16,6 +18,11 @@ struct SamplerOptions {
   int64_t total = 256;          // METHODS 5.2, 5.3 "sample": RPN 256, box heads 512
   double positive_share = 0.5;  // RPN 0.5, box heads 0.25
   bool take_all = false;        // nothing is subsampled: S is the number of candidates, in their order
+
+  // Of a sample with so many rows.
+  int64_t most_positives(int64_t rows) const {
+    return take_all ? rows : std::min(rows, static_cast<int64_t>(static_cast<double>(total) * positive_share));
+  }
 };
 
 struct SamplerDraws {

@@ -177,6 +177,25 @@ struct TrainConfig {
   SamplerConfig sampler;
 };
 
+// A second classifier, trained beside a finished detector's (tailseg-calibrate). Recipes: recipes.h.
+struct CalibrationConfig {
+  std::string recipe = "none";
+  std::string head = "3fc_ft", classifier = "detector";
+  NormalizedConfig normalized;
+  double tau = 1;
+  std::string distance = "cosine";
+  double temperature = 20;
+  std::string proposals = "drawn_class";
+  std::string inference = "select";
+  int64_t threshold = 100;
+  bool strict = true;
+  LossSettings loss;
+  SamplerConfig sampler;
+  SolverConfig solver;
+
+  bool used() const { return recipe != "none"; }
+};
+
 struct Config {
   std::string preset = "mmdet";
   std::string output;
@@ -185,6 +204,7 @@ struct Config {
   SolverConfig solver;
   TestConfig test;
   TrainConfig train;
+  CalibrationConfig calibration;
 
   // The learning rate that is used: base_lr, times ims_per_batch / reference_batch with scale_lr.
   double learning_rate() const;

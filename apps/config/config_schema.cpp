@@ -1,5 +1,6 @@
 // The keys of the configuration, in the order in which they are written, with their meaning and limits.
 #include "apps/config/config.h"
+#include "apps/config/recipes.h"
 #include "datasets/samplers/photo_sampler.h"
 
 namespace tailseg {
@@ -63,9 +64,8 @@ void add_proposals(ConfigSchema& s, AnchorConfig& a, RpnConfig& r) {
 }
 
 // The loss by name, and a table of options for each loss in the list.
-void add_class_loss(ConfigSchema& s, LossSettings& loss) {
-  const std::string group = "model.box_head.loss.";
-  std::vector<std::string> names;
+void add_class_loss(ConfigSchema& s, const std::string& group, LossSettings& loss,
+                    std::vector<std::string> names = {}) {
   for (const auto& options : loss.all()) names.push_back(options->name());
   s.add(group + "type", &loss.type, "classification loss: detection/losses/README.md").choices(names);
   for (const auto& options : loss.all()) {
@@ -141,7 +141,7 @@ void add_heads(ConfigSchema& s, BoxHeadConfig& b, MaskHeadConfig& m) {
         "run or checkpoint whose counts of the classification loss a new run begins with; empty: its own");
   s.add("model.box_head.bbox_loss_weight", &b.bbox_loss_weight, "").range(0, 1e6);
   add_normalized(s, "model.box_head.normalized.", b.classifier, b.normalized);
-  add_class_loss(s, b.loss);
+  add_class_loss(s, "model.box_head.loss.", b.loss);
   s.add("model.mask_head.pooled", &m.pooled, "RoIAlign output size; masks are twice that").range(1, 64);
   s.add("model.mask_head.convolutions", &m.convolutions, "").range(0, 16);
   s.add("model.mask_head.width", &m.width, "channels").range(1, 4096);
@@ -190,51 +190,50 @@ void add_data(ConfigSchema& s, DataConfig& d) {
   s.add("data.on_bad_photo", &d.on_bad_photo, "a photo that is missing or damaged").choices({"stop", "skip"});
 }
 
-void add_solver(ConfigSchema& s, SolverConfig& v) {
-  s.add("solver.optimizer", &v.optimizer, "").choices({"sgd", "adamw"});
-  s.add("solver.ims_per_batch", &v.ims_per_batch, "images per step").range(1, 65536);
-  s.add("solver.base_lr", &v.base_lr, "learning rate at reference_batch images per step").positive();
-  s.add("solver.reference_batch", &v.reference_batch, "").range(1, 65536);
-  s.add("solver.scale_lr", &v.scale_lr, "use base_lr * ims_per_batch / reference_batch");
-  s.add("solver.momentum", &v.momentum, "sgd").range(0, 1);
-  s.add("solver.weight_decay", &v.weight_decay, "").range(0, 1);
-  s.add("solver.weight_decay_norm", &v.weight_decay_norm, "of batch norms' scale and offset").range(0, 1);
-  s.add("solver.beta1", &v.beta1, "adamw").range(0, 1);
-  s.add("solver.beta2", &v.beta2, "adamw").range(0, 1);
-  s.add("solver.adam_eps", &v.adam_eps, "adamw").positive();
-  s.add("solver.schedule", &v.schedule, "").choices({"step", "cosine"});
-  s.add("solver.epochs", &v.epochs, "length of the run, when max_iters is 0").range(0, 1e9);
-  s.add("solver.step_epochs", &v.step_epochs, "epochs after which the learning rate falls").range(0, 1e9);
-  s.add("solver.max_iters", &v.max_iters, "length of the run in steps; 0: epochs counts").range(0, 1e15);
-  s.add("solver.steps", &v.steps, "steps at which the learning rate falls, with max_iters").range(0, 1e15);
-  s.add("solver.gamma", &v.gamma, "by this factor").range(0, 1);
-  s.add("solver.warmup_iters", &v.warmup_iters, "linear").range(0, 1e9);
-  s.add("solver.warmup_factor", &v.warmup_factor, "from this share of the learning rate").range(0, 1);
-  s.add("solver.clip_norm", &v.clip_norm, "L2 norm of the whole gradient, at most; 0: no limit").range(0, 1e9);
+void add_solver(ConfigSchema& s, const std::string& group, SolverConfig& v) {
+  s.add(group + "optimizer", &v.optimizer, "").choices({"sgd", "adamw"});
+  s.add(group + "ims_per_batch", &v.ims_per_batch, "images per step").range(1, 65536);
+  s.add(group + "base_lr", &v.base_lr, "learning rate at reference_batch images per step").positive();
+  s.add(group + "reference_batch", &v.reference_batch, "").range(1, 65536);
+  s.add(group + "scale_lr", &v.scale_lr, "use base_lr * ims_per_batch / reference_batch");
+  s.add(group + "momentum", &v.momentum, "sgd").range(0, 1);
+  s.add(group + "weight_decay", &v.weight_decay, "").range(0, 1);
+  s.add(group + "weight_decay_norm", &v.weight_decay_norm, "of batch norms' scale and offset").range(0, 1);
+  s.add(group + "beta1", &v.beta1, "adamw").range(0, 1);
+  s.add(group + "beta2", &v.beta2, "adamw").range(0, 1);
+  s.add(group + "adam_eps", &v.adam_eps, "adamw").positive();
+  s.add(group + "schedule", &v.schedule, "").choices({"step", "cosine"});
+  s.add(group + "epochs", &v.epochs, "length of the run, when max_iters is 0").range(0, 1e9);
+  s.add(group + "step_epochs", &v.step_epochs, "epochs after which the learning rate falls").range(0, 1e9);
+  s.add(group + "max_iters", &v.max_iters, "length of the run in steps; 0: epochs counts").range(0, 1e15);
+  s.add(group + "steps", &v.steps, "steps at which the learning rate falls, with max_iters").range(0, 1e15);
+  s.add(group + "gamma", &v.gamma, "by this factor").range(0, 1);
+  s.add(group + "warmup_iters", &v.warmup_iters, "linear").range(0, 1e9);
+  s.add(group + "warmup_factor", &v.warmup_factor, "from this share of the learning rate").range(0, 1);
+  s.add(group + "clip_norm", &v.clip_norm, "L2 norm of the whole gradient, at most; 0: no limit").range(0, 1e9);
 }
 
-void add_sampler(ConfigSchema& s, SamplerConfig& v) {
+void add_sampler(ConfigSchema& s, const std::string& group, SamplerConfig& v) {
   std::vector<std::string> names;
   for (const PhotoSamplerRow& row : photo_samplers()) names.emplace_back(row.name);
-  s.add("train.sampler.type", &v.type, "which photos an epoch shows; datasets/samplers/README.md").choices(names);
-  s.add("train.sampler.threshold", &v.threshold,
-        "repeat_factor: t; classes in a larger share of photos stay as they are")
+  s.add(group + "type", &v.type, "which photos an epoch shows; datasets/samplers/README.md").choices(names);
+  s.add(group + "threshold", &v.threshold, "repeat_factor: t; classes in a larger share of photos stay as they are")
       .range(0, 1);
-  s.add("train.sampler.exponent", &v.exponent, "repeat_factor: r = (t / f)^exponent").range(0, 1);
-  s.add("train.sampler.frequency", &v.frequency, "repeat_factor: f is a share of the photos, or of the objects")
+  s.add(group + "exponent", &v.exponent, "repeat_factor: r = (t / f)^exponent").range(0, 1);
+  s.add(group + "frequency", &v.frequency, "repeat_factor: f is a share of the photos, or of the objects")
       .choices({"image", "instance"});
-  s.add("train.sampler.rounding", &v.rounding,
+  s.add(group + "rounding", &v.rounding,
         "repeat_factor: ceil(r) copies in each epoch, or r on average, drawn anew each epoch")
       .choices({"ceil", "stochastic"});
-  s.add("train.sampler.photos_per_class", &v.photos_per_class, "class_balanced, bilevel: photos for each drawn class")
+  s.add(group + "photos_per_class", &v.photos_per_class, "class_balanced, bilevel: photos for each drawn class")
       .range(1, 65536);
-  s.add("train.sampler.epoch_batches", &v.epoch_batches,
+  s.add(group + "epoch_batches", &v.epoch_batches,
         "class_balanced, bilevel: batches that count as an epoch; 0: photos of the largest class x classes, 1000 "
         "batches")
       .range(0, 1e9);
-  s.add("train.sampler.class_cap", &v.class_cap, "bilevel: classes are drawn by min(photos, class_cap)^class_power")
+  s.add(group + "class_cap", &v.class_cap, "bilevel: classes are drawn by min(photos, class_cap)^class_power")
       .range(1, 1e9);
-  s.add("train.sampler.class_power", &v.class_power, "bilevel: 0 is uniform").range(0, 10);
+  s.add(group + "class_power", &v.class_power, "bilevel: 0 is uniform").range(0, 10);
 }
 
 void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
@@ -258,7 +257,36 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("train.gradients_every", &r.gradients_every,
         "steps between records of each class's positive and negative gradients; 0: none")
       .range(0, 1e9);
-  add_sampler(s, r.sampler);
+  add_sampler(s, "train.sampler.", r.sampler);
+}
+
+// Written only with a recipe.
+void add_calibration(ConfigSchema& s, CalibrationConfig& c) {
+  std::vector<std::string> names{"none"};
+  for (const Recipe& recipe : recipes()) names.emplace_back(recipe.name);
+  s.add("calibration.recipe", &c.recipe, "gives the settings below their values; detection/calibration/README.md")
+      .choices(names);
+  s.add("calibration.head", &c.head, "what is trained beside the detector")
+      .choices({"2fc_rand", "3fc_rand", "3fc_ft", "2fc_ncm", "classifier", "classifier_ft", "class_scale", "tau"});
+  s.add("calibration.classifier", &c.classifier, "its last layer: linear, a cosine, or as the detector's")
+      .choices({"detector", "linear", "normalized"});
+  add_normalized(s, "calibration.normalized.", c.classifier, c.normalized);
+  s.add("calibration.tau", &c.tau, "tau: weights are divided by their length to this power").range(0, 10);
+  s.add("calibration.distance", &c.distance, "2fc_ncm: to the class means").choices({"cosine", "euclidean"});
+  s.add("calibration.temperature", &c.temperature, "2fc_ncm: of the cosine").range(1e-6, 1e6);
+  s.add("calibration.proposals", &c.proposals,
+        "those of the class that a photo was drawn for and as many of the background, or all that are sampled")
+      .choices({"drawn_class", "all"});
+  s.add("calibration.inference", &c.inference,
+        "select: classes below the threshold from the calibrated head, others from the detector's; average of both; or "
+        "one of the two")
+      .choices({"select", "average", "calibrated", "original"});
+  s.add("calibration.threshold", &c.threshold, "T, in training instances: 100 for LVIS, 400 for COCO-LT; paper: 300")
+      .range(0, 1e9);
+  s.add("calibration.strict", &c.strict, "instances < T (released code), or <= T (paper)");
+  add_class_loss(s, "calibration.loss.", c.loss, {"detector"});
+  add_sampler(s, "calibration.sampler.", c.sampler);
+  add_solver(s, "calibration.solver.", c.solver);
 }
 
 }  // namespace
@@ -274,8 +302,10 @@ ConfigSchema config_schema(Config& config) {
   add_cascade(schema, config.model.meta, config.model.cascade);
   add_heads(schema, config.model.box_head, config.model.mask_head);
   add_data(schema, config.data);
-  add_solver(schema, config.solver);
+  add_solver(schema, "solver.", config.solver);
   add_test_and_train(schema, config.test, config.train);
+  add_calibration(schema, config.calibration);
+  schema.hide("calibration.", &config.calibration.recipe, "none");
   return schema;
 }
 

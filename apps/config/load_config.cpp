@@ -7,6 +7,8 @@
 
 #include "apps/config/config.h"
 #include "apps/config/presets.h"
+#include "apps/config/recipes.h"
+#include "datasets/samplers/photo_sampler.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -76,7 +78,22 @@ void check_cascade(const ModelConfig& m) {
            "true");
 }
 
-// Preset, then entries, then overrides.
+void check_calibration(const CalibrationConfig& c) {
+  if (!c.used()) return;
+  const auto samplers = photo_samplers();
+  const auto sampler = std::find_if(samplers.begin(), samplers.end(),
+                                    [&](const PhotoSamplerRow& row) { return c.sampler.type == row.name; });
+  TS_CHECK(c.proposals != "drawn_class" || (sampler != samplers.end() && sampler->draws_classes),
+           "configuration: calibration.proposals = \"drawn_class\" keeps proposals of the class that a photo was drawn "
+           "for, but calibration.sampler.type = \"",
+           c.sampler.type, "\" draws photos without one; take bilevel or class_balanced, or proposals = \"all\"");
+  TS_CHECK(c.solver.max_iters > 0 || c.solver.epochs > 0 || c.head == "tau",
+           "configuration: calibration.solver.max_iters and calibration.solver.epochs are both 0");
+  TS_CHECK(rising(c.solver.steps) && rising(c.solver.step_epochs),
+           "configuration: calibration.solver.steps and step_epochs must rise");
+}
+
+// Preset, recipe, then entries, then overrides.
 Config resolve(std::vector<ConfigEntry> entries, const std::vector<std::string>& overrides) {
   Config config;
   const ConfigSchema schema = config_schema(config);
@@ -89,12 +106,14 @@ Config resolve(std::vector<ConfigEntry> entries, const std::vector<std::string>&
     entries.push_back(std::move(entry));
   }
   for (const ConfigEntry& entry : entries) {
-    if (entry.key == "preset" || entry.key == "model.meta") schema.apply(entry);
+    if (entry.key == "preset" || entry.key == "model.meta" || entry.key == "calibration.recipe") schema.apply(entry);
   }
   apply_preset(schema, config.preset, config.model.meta == "cascade_mask_rcnn");
+  apply_recipe(schema, config.calibration.recipe);
   for (const ConfigEntry& entry : entries) schema.apply(entry);
   check_together(config);
   check_cascade(config.model);
+  check_calibration(config.calibration);
   return config;
 }
 

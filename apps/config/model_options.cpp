@@ -1,5 +1,7 @@
 #include "apps/config/model_options.h"
 
+#include "apps/config/calibration_options.h"
+
 #include <algorithm>
 #include <initializer_list>
 #include <utility>
@@ -190,6 +192,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
   set_heads(m, o);
   o.cascade = cascade_options(m);
   o.box_head.statistics = statistics;
+  if (config.calibration.used()) o.calibration = calibration_options(config);
   o.postprocess.score_threshold = config.test.score_threshold;
   o.postprocess.nms_threshold = config.test.nms_threshold;
   o.postprocess.max_detections = config.test.detections_per_image;

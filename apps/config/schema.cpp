@@ -194,10 +194,21 @@ void ConfigSchema::apply(const ConfigEntry& entry) const {
   field->set(entry.value, entry.where);
 }
 
+void ConfigSchema::hide(const std::string& group, const std::string* word, const std::string& value) {
+  hidden_.push_back({group, value, word});
+}
+
+bool ConfigSchema::is_written(const ConfigField& field) const {
+  for (const Hidden& hidden : hidden_) {
+    if (*hidden.word == hidden.value && field.key().starts_with(hidden.group)) return false;
+  }
+  return field.is_written();
+}
+
 std::string ConfigSchema::to_toml(bool comments) const {
   std::string result, group;
   for (const ConfigField& field : fields_) {
-    if (!field.is_written()) continue;
+    if (!is_written(field)) continue;
     if (group_of(field.key()) != group) {
       group = group_of(field.key());
       result += (result.empty() ? "[" : "\n[") + group + "]\n";

@@ -60,6 +60,9 @@ class ConfigSchema {
   // In the order in which the settings are written.
   ConfigField& add(const std::string& key, ConfigField::Target target, const std::string& comment);
 
+  // Keys that begin with `group` are not written while *word is `value`: nothing of what they set is in use.
+  void hide(const std::string& group, const std::string* word, const std::string& value);
+
   const std::vector<ConfigField>& fields() const { return fields_; }
   const ConfigField* find(const std::string& key) const;
 
@@ -70,8 +73,14 @@ class ConfigSchema {
   std::string to_toml(bool comments) const;
 
  private:
+  struct Hidden {
+    std::string group, value;
+    const std::string* word;
+  };
   std::string nearest(const std::string& full_key) const;
+  bool is_written(const ConfigField& field) const;
   std::vector<ConfigField> fields_;
+  std::vector<Hidden> hidden_;
 };
 
 // Levenshtein's distance: insertions, deletions and replacements that turn one word into the other.

@@ -10,7 +10,8 @@ std::vector<double> classifier_norms(Context& ctx, const ParameterStore& store, 
                                      const std::vector<int32_t>& columns) {
   const ParameterEntry* layer = nullptr;
   for (const ParameterEntry& entry : store.entries()) {
-    if (entry.name.rfind("roi_heads.box_predictor", 0) == 0 && entry.name.ends_with("cls_score.weight")) layer = &entry;
+    if (entry.name.rfind("roi_heads.box_predictor", 0) != 0 || is_calibrated(entry.name)) continue;
+    if (entry.name.ends_with("cls_score.weight")) layer = &entry;
   }
   if (!layer) return {};
   const Tensor& weight = layer->variable.value();

@@ -10,7 +10,8 @@ namespace tailseg {
 ModelAnalysis analyse_split(Context& ctx, MaskRcnn& model, const ParameterStore& store, const Config& config,
                             const Split& split, const EvaluationListener& listener, const std::vector<int32_t>& labels);
 
-// Euclidean norm of each class's row of the box head's last layer (of a cascade's last stage), by the model's labels.
+// Euclidean norm of each class's row of the box head's last layer (of a cascade's last stage; of the detector's own
+// head, not of a calibrated one), by the model's labels.
 // `columns`: the row of each class; empty: row c is class c. Empty when the model has no such layer.
 std::vector<double> classifier_norms(Context& ctx, const ParameterStore& store, int64_t classes,
                                      const std::vector<int32_t>& columns = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/import/convert.h"
+#include "apps/run/calibration_start.h"
 #include "apps/run/model_file.h"
 #include "nn/safetensors.h"
 
@@ -23,15 +24,16 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
   stored.output.clear();  // where a run is kept is no part of what it is
   HostTensors tensors = store.state_dict();
   for (auto& [name, tensor] : optimizer.state_dict()) tensors[name] = std::move(tensor);
-  const TextMap metadata{{"format", "tailseg checkpoint 1"},
-                         {kMetaBackground, "last"},
-                         {"iteration", std::to_string(state.iteration)},
-                         {"loader_epoch", std::to_string(state.position.epoch)},
-                         {"loader_batch", std::to_string(state.position.batch)},
-                         {"optimizer_steps", std::to_string(optimizer.steps())},
-                         {"config", config_toml(stored, false)},
-                         {"class_loss", config.model.box_head.loss.type},
-                         {"classes", classes.json()}};
+  TextMap metadata{{"format", "tailseg checkpoint 1"},
+                   {kMetaBackground, "last"},
+                   {"iteration", std::to_string(state.iteration)},
+                   {"loader_epoch", std::to_string(state.position.epoch)},
+                   {"loader_batch", std::to_string(state.position.batch)},
+                   {"optimizer_steps", std::to_string(optimizer.steps())},
+                   {"config", config_toml(stored, false)},
+                   {"class_loss", config.model.box_head.loss.type},
+                   {"classes", classes.json()}};
+  if (config.calibration.used()) metadata["calibration"] = calibration_summary(config.calibration);
   write_safetensors(path, tensors, metadata);
 }
 
@@ -43,6 +45,11 @@ TrainingState load_training(const std::string& path, const Config& config, const
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
   check_same_loss(file, config.model.box_head.loss.type,
                   "go on with the first, or start a new run from its weights with --weights");
+  const auto calibration = file.metadata.find("calibration");
+  const std::string calibrated = calibration == file.metadata.end() ? "no calibration" : calibration->second;
+  const std::string asked =
+      config.calibration.used() ? calibration_summary(config.calibration) : std::string("no calibration");
+  TS_CHECK(calibrated == asked, path, " is of a run with ", calibrated, ", the configuration asks for ", asked);
   const ClassStatistics &before = stored.statistics, &now = classes.statistics;
   TS_CHECK(before.images.empty() || (before.images == now.images && before.instances == now.instances), path,
            " was trained on a set with other numbers of images or instances of its classes; a run resumes on the set "

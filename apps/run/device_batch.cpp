@@ -104,4 +104,10 @@ TruthBatch device_truth(Context& ctx, const Batch& batch) {
   return truth;
 }
 
+Tensor device_drawn_for(Context& ctx, const Batch& batch) {
+  std::vector<int32_t> drawn_for;
+  for (const BatchImage& image : batch.images) drawn_for.push_back(image.drawn_for);
+  return Tensor::from(ctx, {batch.count()}, drawn_for);
+}
+
 }  // namespace tailseg

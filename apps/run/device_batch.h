@@ -10,5 +10,7 @@ namespace tailseg {
 ImageBatch device_images(Context& ctx, const Batch& batch, int64_t pad_multiple);
 // Ground truth with capacity for the batch's largest image (at least one row, so that no tensor is empty).
 TruthBatch device_truth(Context& ctx, const Batch& batch);
+// [N] int32: the class that each photo was drawn for, -1 for none.
+Tensor device_drawn_for(Context& ctx, const Batch& batch);
 
 }  // namespace tailseg

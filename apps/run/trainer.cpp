@@ -8,9 +8,11 @@
 #include <memory>
 #include <set>
 
+#include "apps/config/calibration_options.h"
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
 #include "apps/run/analysis.h"
+#include "apps/run/calibration_start.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
@@ -49,6 +51,11 @@ void catch_signals() {
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log is gone; the run and log.txt go on
 }
 
+struct StepLosses {
+  Variable total;
+  std::vector<std::pair<std::string, Variable>> parts;
+};
+
 struct Stopped {};  // thrown out of an evaluation by a signal
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -58,17 +65,18 @@ class Trainer {
  public:
   Trainer(const Config& config, const TrainOptions& options)
       : config_(config),
+        run_(options.detector.empty() ? config : calibration_run(config)),
         options_(options),
         lock_(options.dry_run ? "" : config.output),
         log_(options.dry_run ? "" : (fs::path(config.output) / "log.txt").string()),
         ctx_(device_of(config.train.device)),
-        data_(open_training(config, options)),
+        data_(open_training(run_, options)),
         classes_(ClassList::of(data_.split.set)),
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
         model_(store_, model_options(config, classes_.size(), class_statistics(data_.split.set))),
-        optimizer_((store_.consolidate(), store_), optimizer_options(config)),
-        schedule_(learning_rate_schedule(config, data_.batches_in_epoch)),
-        steps_(total_iterations(config, data_.batches_in_epoch)) {}
+        optimizer_((store_.consolidate(), store_), optimizer_options(run_)),
+        schedule_(learning_rate_schedule(run_, data_.batches_in_epoch)),
+        steps_(total_iterations(run_, data_.batches_in_epoch)) {}
 
   TrainEnd run();
 
@@ -79,13 +87,16 @@ class Trainer {
   std::string last_checkpoint() const;
   TrainEnd loop();
   bool step(Loader& loader, Batch& batch);
-  void check_finite(const MaskRcnnLosses& losses);
+  bool calibrates() const { return !options_.detector.empty(); }
+  StepLosses losses(const Batch& batch);
+  void check_finite(const StepLosses& losses);
   void record_gradients();
   void save();
   void evaluate(bool last);
   std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
 
   const Config& config_;
+  const Config run_;  // the same, in calibration with its own sampler and solver
   const TrainOptions& options_;
   RunLock lock_;
   RunLog log_;
@@ -108,8 +119,8 @@ class Trainer {
 
 void Trainer::describe() {
   log_.line("data", data_.split.set.path + ": " + split_summary(data_.split.set));
-  log_.line("data", text(data_.images, " images to train on, sampler ", config_.train.sampler.type, ", ",
-                         data_.batches_in_epoch, " batches of ", config_.solver.ims_per_batch, " in an epoch"));
+  log_.line("data", text(data_.images, " images to train on, sampler ", run_.train.sampler.type, ", ",
+                         data_.batches_in_epoch, " batches of ", run_.solver.ims_per_batch, " in an epoch"));
   log_.line("data", data_.val
                         ? text("to evaluate on: ", data_.val->set.path, ", ", data_.val->set.images.size(), " images")
                         : "no validation split is configured (data.val_annotations): nothing will be evaluated");
@@ -134,6 +145,11 @@ void Trainer::start_or_resume() {
   }
   TS_CHECK(!newest, config_.output, " already holds a run (", newest->path,
            "); go on with --resume, or take another --output");
+  if (calibrates()) {
+    load_detector(options_.detector, config_, classes_, store_);
+    model_.begin_calibration(ctx_);
+    return log_.line("train", text(options_.detector, ": the detector, ", calibration_summary(config_.calibration)));
+  }
   const std::string weights = options_.weights.empty() ? config_.model.weights : options_.weights;
   if (!weights.empty()) {
     for (const std::string& line : load_weights(weights, config_, classes_, store_)) log_.line("train", line);
@@ -167,13 +183,25 @@ std::string Trainer::last_checkpoint() const {
                               : text("; the last checkpoint is at step ", saved_iteration_);
 }
 
-void Trainer::check_finite(const MaskRcnnLosses& losses) {
-  for (const auto& [name, loss] : losses.parts()) {
+void Trainer::check_finite(const StepLosses& losses) {
+  for (const auto& [name, loss] : losses.parts) {
     const float value = loss.value().to_vector<float>(ctx_)[0];
     TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", state_.iteration, last_checkpoint(),
              ". A smaller solver.base_lr, solver.clip_norm or a longer warm-up are the usual cures; tailseg-inspect "
              "finds bad boxes");
   }
+}
+
+StepLosses Trainer::losses(const Batch& batch) {
+  const ImageBatch images = device_images(ctx_, batch, config_.data.size_divisor);
+  const TruthBatch truth = device_truth(ctx_, batch);
+  const StepKey key{static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)};
+  if (calibrates()) {
+    const CalibrationLosses losses = model_.calibration_losses(ctx_, images, truth, device_drawn_for(ctx_, batch), key);
+    return {losses.total, losses.parts()};
+  }
+  const MaskRcnnLosses losses = model_.losses(ctx_, images, truth, key);
+  return {losses.total, losses.parts()};
 }
 
 bool Trainer::step(Loader& loader, Batch& batch) {
@@ -183,23 +211,22 @@ bool Trainer::step(Loader& loader, Batch& batch) {
     if (told_.insert(message).second) log_.line("data", "skipped: " + message);
   }
   const double data_seconds = seconds_since(begin);
-  const ImageBatch images = device_images(ctx_, batch, config_.data.size_divisor);
-  const TruthBatch truth = device_truth(ctx_, batch);
   store_.clear_gradients();
-  const MaskRcnnLosses losses = model_.losses(
-      ctx_, images, truth, {static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)});
+  const StepLosses losses = this->losses(batch);
   const bool logged = (state_.iteration + 1) % config_.train.log_every == 0 || state_.iteration + 1 == steps_;
   // Reading a loss waits for a GPU, so there it is read only for the log.
   const bool read = logged || !ctx_.device().is_cuda();
   if (read) check_finite(losses);
   const double lr = schedule_.at(state_.iteration);
-  backward(ctx_, losses.total);
-  optimizer_.step(lr);
+  if (losses.total.requires_grad()) {  // class means are learned without
+    backward(ctx_, losses.total);
+    optimizer_.step(lr);
+  }
 
   StepFigures figures{.iteration = state_.iteration, .data_seconds = data_seconds, .learning_rate = lr};
   if (read) {
     figures.losses.emplace_back("total_loss", losses.total.value().to_vector<float>(ctx_)[0]);
-    for (const auto& [name, loss] : losses.parts())
+    for (const auto& [name, loss] : losses.parts)
       figures.losses.emplace_back(name, loss.value().to_vector<float>(ctx_)[0]);
     figures.gradient_norm = optimizer_.gradient_norm().to_vector<float>(ctx_)[0];
     TS_CHECK(std::isfinite(*figures.gradient_norm), "the gradient's norm is not finite at step ", state_.iteration,
@@ -251,7 +278,7 @@ void Trainer::evaluate(bool last) {
   log_.end_progress();
   const std::vector<int64_t> instances = instances_by_label(data_.split.set);
   auto types = evaluate_split(val, results, "", instances, ctx_.threads());
-  std::map<std::string, double> values{{"iteration", static_cast<double>(state_.iteration - 1)}};
+  std::map<std::string, double> values{{"iteration", static_cast<double>(std::max<int64_t>(state_.iteration - 1, 0))}};
   for (const TypeFigures& type : types) {
     std::string line = type.type;
     for (const Figure& figure : type.figures) {
@@ -298,7 +325,11 @@ TrainEnd Trainer::loop() {
 TrainEnd Trainer::run() {
   describe();
   start_or_resume();
-  model_.check_ready(ctx_);
+  if (calibrates()) {
+    model_.check_ready_to_calibrate(ctx_);
+  } else {
+    model_.check_ready(ctx_);
+  }
   if (options_.dry_run) return TrainEnd::finished;
   open_files();
   catch_signals();

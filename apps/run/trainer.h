@@ -1,4 +1,5 @@
-// The training loop: data, step, log, checkpoint, evaluation, and a clean end whatever happens.
+// The training loop: data, step, log, checkpoint, evaluation, and a clean end whatever happens. Calibration is the same
+// loop, with a frozen detector and its calibrated heads in the place of the whole model.
 #pragma once
 
 #include <functional>
@@ -13,6 +14,7 @@ struct TrainOptions {
   bool resume = false;
   bool dry_run = false;  // everything up to the first step, then a summary
   int64_t overfit = 0;   // train and evaluate on the first so many photos, without augmentation
+  std::string detector;  // calibrate this checkpoint by config.calibration; empty: train
   std::string weights;   // start from these (--weights); empty: model.weights, or random
 };
 

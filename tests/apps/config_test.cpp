@@ -6,9 +6,11 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "apps/config/presets.h"
+#include "apps/config/recipes.h"
 #include "detection/losses/loss_list.h"
 #include "tensor/error.h"
 
@@ -175,9 +177,19 @@ TEST_CASE("every setting stands in the tables of apps/configs/README.md, and not
   Config config;
   std::vector<std::string> keys, options;
   const ConfigSchema schema = config_schema(config);
+  // What calibration has like training is told once.
+  const auto told_elsewhere = [&](const std::string& key) {
+    if (key.starts_with("calibration.loss.") && key != "calibration.loss.type") return true;
+    for (const auto& [group, twin] : {std::pair<std::string, std::string>{"calibration.sampler.", "train.sampler."},
+                                      {"calibration.solver.", "solver."},
+                                      {"calibration.normalized.", "model.box_head.normalized."}}) {
+      if (key.starts_with(group)) return schema.find(twin + key.substr(group.size())) != nullptr;
+    }
+    return false;
+  };
   for (const ConfigField& field : schema.fields()) {
     if (!is_option(field.key())) {
-      keys.push_back(field.key());
+      if (!told_elsewhere(field.key())) keys.push_back(field.key());
       continue;
     }
     std::string words;
@@ -208,6 +220,39 @@ TEST_CASE("the classification loss: by name, its own options, and only those of 
       if (other->name() != loss->name()) CHECK_THAT(text, !Catch::Contains("loss." + other->name() + "]"));
     }
   }
+}
+
+TEST_CASE("recipes of calibration: each gives its settings, which what is said of them overrides") {
+  CHECK_THAT(problem("", {"calibration.recipe=simcall"}), Catch::Contains("did you mean \"simcal\"?"));
+  CHECK_THAT(
+      problem("", {"calibration.recipe=crt", "calibration.proposals=drawn_class", "calibration.sampler.type=random"}),
+      Catch::Contains("draws photos without one"));
+  CHECK_THAT(problem("", {"calibration.recipe=crt", "calibration.threshold=-1"}),
+             Catch::Contains("'calibration.threshold' is -1"));
+  CHECK_THAT(problem("", {"calibration.recipe=tau", "calibration.tau=11"}), Catch::Contains("from 0 to 10"));
+  CHECK_THAT(problem("", {"calibration.recipe=ncm", "calibration.solver.epochs=0"}),
+             Catch::Contains("max_iters and calibration.solver.epochs are both 0"));
+  std::set<std::string> names;
+  for (const Recipe& recipe : recipes()) {
+    INFO(recipe.name);
+    CHECK(names.insert(recipe.name).second);
+    const std::string chosen = std::string("calibration.recipe=") + recipe.name;
+    const Config config = load_config("", {chosen});
+    CHECK(config.calibration.used());
+    const std::string text = config_toml(config, false);
+    CHECK(config_toml(parse_config(text, "again"), false) == text);
+    CHECK(config_toml(load_config("", {"calibration.threshold=7", chosen}), false) !=
+          text);  // an override counts, wherever it stands
+    CHECK(load_config("", {"calibration.inference=average", chosen}).calibration.inference == "average");
+  }
+  const Config simcal = load_config("", {"calibration.recipe=simcal"});  // METHODS 4.2, step 6
+  CHECK(simcal.calibration.solver.base_lr == 0.01);
+  CHECK(simcal.calibration.solver.momentum == 0);
+  CHECK(simcal.calibration.solver.weight_decay == 0);
+  CHECK(simcal.calibration.solver.steps == std::vector<int64_t>{7000, 10000});
+  CHECK(simcal.calibration.threshold == 100);
+  CHECK(simcal.solver.momentum == 0.9);  // the detector's own
+  CHECK_THAT(config_toml(Config(), false), !Catch::Contains("calibration"));
 }
 
 TEST_CASE("edit distance") {

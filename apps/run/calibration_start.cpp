@@ -1,0 +1,47 @@
+#include "apps/run/calibration_start.h"
+
+#include <algorithm>
+
+#include "apps/run/model_file.h"
+#include "detection/calibration/calibrated_head.h"
+
+namespace tailseg {
+
+Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings) {
+  const ModelFile file = read_model_file(checkpoint_file(checkpoint));
+  TS_CHECK(file.has("config"), file.path,
+           " holds weights but no configuration; calibration starts from a checkpoint of tailseg-train");
+  Config detector = parse_config(file.required("config"), file.path + ", its configuration");
+  detector.calibration = CalibrationConfig();
+  Config config = parse_config(config_toml(detector), file.path + ", its configuration", settings);
+  TS_CHECK(config.calibration.used(), "no recipe to calibrate by: give --recipe, or --set calibration.recipe=...");
+  return config;
+}
+
+void load_detector(const std::string& checkpoint, const Config& config, const ClassList& classes,
+                   ParameterStore& store) {
+  ModelFile file = read_model_file(checkpoint_file(checkpoint));
+  const ClassList stored = ClassList::parse(file.required("classes"), file.path);
+  TS_CHECK(stored == classes, file.path, " was trained on other classes: ", stored.size(), " of them, the data has ",
+           classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
+  const ClassStatistics &before = stored.statistics, &now = classes.statistics;
+  TS_CHECK(
+      before.images.empty() || (before.images == now.images && before.instances == now.instances), file.path,
+      " was trained on a set with other numbers of images or instances of its classes; a detector is calibrated on "
+      "the set that it was trained on (data.root, data.train_annotations)");
+  const auto loss = file.metadata.find("class_loss");
+  const std::string& wanted = config.model.box_head.loss.type;
+  TS_CHECK(loss == file.metadata.end() || loss->second == wanted, file.path,
+           " was trained with the classification loss '", loss->second, "', the configuration says '", wanted,
+           "'; the calibrated head's own loss is calibration.loss.type");
+  std::erase_if(file.model, [](const auto& entry) { return is_calibrated(entry.first); });
+  ParameterStore::LoadReport report = store.load_state_dict(file.model, file.path);
+  std::erase_if(report.missing, is_calibrated);
+  check_complete(report, file.path);
+}
+
+std::string calibration_summary(const CalibrationConfig& calibration) {
+  return text("recipe ", calibration.recipe, ", head ", calibration.head, ", loss ", calibration.loss.type);
+}
+
+}  // namespace tailseg

@@ -1,0 +1,27 @@
+// What a calibration starts from: a finished detector's checkpoint, with its configuration, and the set it was trained
+// on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/config/config.h"
+#include "apps/run/class_list.h"
+#include "nn/parameter.h"
+
+namespace tailseg {
+
+// The checkpoint's own configuration with these settings ("key=value") on top. What an earlier calibration left in it
+// is dropped: the detector is calibrated anew. Throws Error for weights without a configuration, and without a recipe.
+Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings);
+
+// Fills everything in the store but the calibrated heads. Throws Error, before anything is filled, for a detector of
+// other classes, of a set with other counts (T and most losses would go by wrong ones), or of another classification
+// loss than the configuration names; and for one of another model.
+void load_detector(const std::string& checkpoint, const Config& config, const ClassList& classes,
+                   ParameterStore& store);
+
+// "recipe simcal, head 3fc_ft, loss softmax": what a calibration that goes on must have in common with itself.
+std::string calibration_summary(const CalibrationConfig& calibration);
+
+}  // namespace tailseg
