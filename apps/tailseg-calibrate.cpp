@@ -21,13 +21,16 @@ int main(int argc, char** argv) {
       "Trains a classifier for the long tail beside a finished detector's, which stays as it is: SimCal, cRT, LWS, "
       "tau-normalisation, class means, BAGS, any loss.",
       "tailseg-calibrate");
-  std::string output, device, recipe = "simcal", data_root;
+  std::string output, device, recipe = "simcal", config_file, data_root;
   std::vector<std::string> settings;
   int64_t max_iters = -1, checkpoint_every = -1, seed = -1;
   tailseg::TrainOptions options;
   app.add_option("--checkpoint", options.detector, "of tailseg-train: a file, or the folder of a run")->required();
+  CLI::Option* file =
+      app.add_option("--config", config_file, "TOML file whose [calibration] says it all, see apps/configs/");
   app.add_option("--recipe", recipe, "what is trained, on what, and how; see detection/calibration/README.md")
       ->check(CLI::IsMember(recipe_names()))
+      ->excludes(file)
       ->capture_default_str();
   app.add_option("--set", settings, "override one setting: --set calibration.head=2fc_rand (repeatable)")
       ->expected(1)
@@ -47,13 +50,13 @@ int main(int argc, char** argv) {
       "  tailseg-evaluate --checkpoint runs/demo/calibrated --set calibration.inference=average");
   tailseg::TrainEnd end = tailseg::TrainEnd::finished;
   const int code = tailseg::run_program(app, argc, argv, [&] {
-    settings.insert(settings.begin(), "calibration.recipe=" + recipe);
+    if (config_file.empty()) settings.insert(settings.begin(), "calibration.recipe=" + recipe);
     if (!data_root.empty()) settings.push_back("data.root=" + tailseg::toml_text({data_root}));
     if (max_iters > 0) settings.push_back("calibration.solver.max_iters=" + std::to_string(max_iters));
     if (checkpoint_every > 0) settings.push_back("train.checkpoint_every=" + std::to_string(checkpoint_every));
     if (seed >= 0) settings.push_back("train.seed=" + std::to_string(seed));
     if (!device.empty()) settings.push_back("train.device=" + device);
-    tailseg::Config config = tailseg::calibration_config(options.detector, settings);
+    tailseg::Config config = tailseg::calibration_config(options.detector, settings, config_file);
     config.output = output;
     end = tailseg::train(config, options);
   });

@@ -7,14 +7,17 @@
 
 namespace tailseg {
 
-Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings) {
+Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings,
+                          const std::string& config_file) {
   const ModelFile file = read_model_file(checkpoint_file(checkpoint));
   TS_CHECK(file.has("config"), file.path,
            " holds weights but no configuration; calibration starts from a checkpoint of tailseg-train");
   Config detector = parse_config(file.required("config"), file.path + ", its configuration");
   detector.calibration = CalibrationConfig();
   Config config = parse_config(config_toml(detector), file.path + ", its configuration", settings);
-  TS_CHECK(config.calibration.used(), "no recipe to calibrate by: give --recipe, or --set calibration.recipe=...");
+  if (!config_file.empty()) config.calibration = load_config(config_file, settings).calibration;
+  TS_CHECK(config.calibration.used(), config_file, config_file.empty() ? "" : " has no calibration.recipe: ",
+           "no recipe to calibrate by: give --recipe, or --set calibration.recipe=...");
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include "apps/import/convert.h"
 #include "apps/run/calibration_start.h"
 #include "apps/run/model_file.h"
+#include "detection/calibration/calibrated_head.h"
 #include "nn/safetensors.h"
 
 namespace tailseg {
@@ -69,7 +70,7 @@ std::vector<std::string> load_loss_state(const std::string& path, const ClassLis
            "; model.box_head.loss_state must come from a run on the same classes");
   HostTensors state;
   for (const auto& [name, tensor] : file.model) {
-    if (is_loss_state(name)) state[name] = tensor;
+    if (is_loss_state(name) && !is_calibrated(name)) state[name] = tensor;
   }
   TS_CHECK(!state.empty(), file.path,
            " holds no state of a classification loss; model.box_head.loss_state needs one "

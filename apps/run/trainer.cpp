@@ -346,6 +346,10 @@ TrainEnd Trainer::run() {
 }  // namespace
 
 TrainEnd train(const Config& config, const TrainOptions& options) {
+  TS_CHECK(!options.detector.empty() || !config.calibration.used(), "the configuration is of a calibration (recipe ",
+           config.calibration.recipe,
+           "): train its detector with --set calibration.recipe=none, then give the file to "
+           "tailseg-calibrate --config");
   TS_CHECK(options.dry_run || !config.output.empty(), "no folder for the run: give --output DIR");
   if (!options.dry_run) {
     TS_CHECK(!options.resume || fs::is_directory(config.output), "--resume: ", config.output, " holds no checkpoint");

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "apps/config/config.h"
+#include "apps/run/calibration_start.h"
 #include "apps/run/trainer.h"
 #include "tests/apps/workshop.h"
 
@@ -49,6 +50,9 @@ const std::vector<std::string> kSmall{"model.weights=",
                                       "model.roi.batch_size_per_image=16",
                                       "model.box_head.width=16",
                                       "model.box_head.loss.bags.boundaries=[]",
+                                      "calibration.loss.bags.boundaries=[]",
+                                      "calibration.solver.ims_per_batch=2",
+                                      "calibration.solver.max_iters=2",
                                       "model.mask_head.width=8",
                                       "model.mask_head.convolutions=1",
                                       "data.scales=[64]",
@@ -113,11 +117,24 @@ TEST_CASE("configs: a small model of each trains two steps and is evaluated") {
     if (name == "seesaw/table4_recorded.toml") {
       settings.push_back("model.box_head.loss_state=" + shop.path("counted"));
     }
-    const Config config = load_config((kConfigs / name).string(), settings);
-    const TrainEnd end = train(config, {});
-    REQUIRE(end == TrainEnd::finished);
+    const std::string file = (kConfigs / name).string();
+    const Config config = load_config(file, settings);
+    TrainOptions options;
+    if (config.calibration.used()) {
+      REQUIRE_THROWS_WITH(train(config, options), Catch::Contains("tailseg-calibrate --config"));
+      options.detector = shop.path("detector");
+      std::vector<std::string> before = settings;
+      before.insert(before.end(), {"calibration.recipe=none", "output=" + options.detector});
+      REQUIRE(train(load_config(file, before), {}) == TrainEnd::finished);
+      const Config calibration = calibration_config(options.detector, settings, file);
+      REQUIRE(calibration.calibration.recipe == config.calibration.recipe);
+      REQUIRE(train(calibration, options) == TrainEnd::finished);
+    } else {
+      REQUIRE(train(config, options) == TrainEnd::finished);
+    }
     REQUIRE(contents(run / "metrics.jsonl").find("segm/AP") != std::string::npos);
     REQUIRE(contents(run / "evaluation/metrics.json").find("\"AP\"") != std::string::npos);
     fs::remove_all(shop.root / "run");
+    fs::remove_all(shop.root / "detector");
   }
 }
