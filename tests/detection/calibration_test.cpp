@@ -114,9 +114,11 @@ TEST_CASE("a step learns from the drawn class and as much background; from all t
   backward(ctx, none.total);
   for (const float g : chosen.store.gradients().to_vector<float>(ctx)) REQUIRE(g == 0);
 
-  // The gradient of the last layer's bias, summed over rows, is the mean of softmax - onehot; the weights begin so
-  // small that the softmax is nearly uniform, which tells the share of each label among the kept rows.
+  // The gradient of the last layer's bias is the mean of softmax - onehot over the rows; with weights of 0 the softmax
+  // is uniform, and what is left is each label's share of the kept rows.
   const auto shares = [&](Model& model, const std::vector<int32_t>& drawn_for) {
+    const Tensor& weight = model.store.find("roi_heads.box_predictor.calibrated.cls_score.weight")->variable.value();
+    weight.copy_from(ctx, Tensor::zeros(ctx, weight.shape()));
     model.store.clear_gradients();
     backward(ctx, losses(ctx, model, drawn_for).total);
     std::vector<double> out;
