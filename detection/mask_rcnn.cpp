@@ -141,7 +141,7 @@ std::vector<std::pair<std::string, Variable>> CalibrationLosses::parts() const {
 void MaskRcnn::begin_calibration(Context& ctx) const { heads_.begin_calibration(ctx); }
 
 void MaskRcnn::check_ready_to_calibrate(Context& ctx) const {
-  for (size_t stage = 0; stage < stages(); ++stage) heads_.calibrated(stage).loss().check_ready(ctx);
+  for (size_t stage = 0; stage < stages(); ++stage) heads_.calibrated(stage).check_ready(ctx);
 }
 
 CalibrationLosses MaskRcnn::calibration_losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth,

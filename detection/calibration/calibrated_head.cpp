@@ -120,6 +120,12 @@ void CalibratedHead::begin(Context& ctx, const BoxHead& detector) const {
   bias.copy_from(ctx, Tensor::zeros(ctx, bias.shape(), bias.dtype()));
 }
 
+void CalibratedHead::check_ready(Context& ctx) const {
+  const std::string problem = means_ ? problem_with(box_.statistics.instances, "instances") : "";
+  TS_CHECK(problem.empty(), "class means cannot be learned: ", problem);
+  loss_->check_ready(ctx);
+}
+
 bool CalibratedHead::wants_features() const { return !has_own_layers(options_.head); }
 
 Variable CalibratedHead::logits(Context& ctx, const BoxHead& detector, const RoiFeatures& rois) const {

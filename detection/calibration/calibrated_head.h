@@ -65,6 +65,9 @@ class CalibratedHead {
   // Takes over what begins as the detector's. Once, before the first step, when the detector's weights are loaded.
   void begin(Context& ctx, const BoxHead& detector) const;
 
+  // Throws Error when learning cannot begin: ClassLoss::check_ready, and class means of a class without instances.
+  void check_ready(Context& ctx) const;
+
   bool wants_features() const;  // RoiFeatures::features, the detector's two FCs
   Variable logits(Context& ctx, const BoxHead& detector, const RoiFeatures& rois) const;  // [R, loss().width()]
   ClassLoss& loss() const { return *loss_; }

@@ -176,6 +176,15 @@ TEST_CASE("what cannot be calibrated is told in one line, before the first step"
     CHECK(says(shop.said, "class 4 has no instances"));
   }
 
+  // A set without labels.
+  text = contents(shop.root / "data/annotations/train.json");
+  const size_t begin = text.find("\"annotations\":["), end = text.find(",\"categories\":[");
+  REQUIRE((begin < end && end != std::string::npos));
+  fs::copy(shop.root / "data", shop.root / "bare", fs::copy_options::recursive);
+  std::ofstream(shop.root / "bare/annotations/train.json")
+      << text.substr(0, begin) + "\"annotations\":[]" + text.substr(end);
+  CHECK(says(refused("simcal", {"data.root=" + shop.path("bare")}), "no image has an annotation to train on"));
+
   // Going on with another calibration than was begun.
   REQUIRE(shop.run(calibrate(shop, "run", "simcal", {"--max-iters", "2"})) == 0);
   CHECK(shop.run(calibrate(shop, "run", "simcal", {"--max-iters", "4"})) == 1);
