@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to pictures: set-up, build, a synthetic long-tailed data set, training from random weights, evaluation on
-# a held-out split, and drawings of what was found.
+# a held-out split, a report of the run as one page, and drawings of what was found.
 #
 #   bash apps/demo.sh [DIR] [--fresh]      DIR is runs/demo unless given
 #
@@ -54,6 +54,7 @@ step train tailseg-train --config "$config" --set "data.root=$run/data" --output
 checkpoint=$run/train/checkpoints/$(cat "$run/train/checkpoints/last")
 step evaluation tailseg-evaluate --checkpoint "$checkpoint" --data-root "$run/data" --output "$run/evaluation" \
   --pictures 8
+step report tailseg-report "$run/train" --output "$run/report.html"
 mapfile -t photos < <(find "$run/data/images/val" -name '*.png' -o -name '*.jpg' | sort | head -n 24)
 step pictures tailseg-predict --checkpoint "$checkpoint" --output "$run/pictures" "${photos[@]}"
 
@@ -62,4 +63,5 @@ cat "$run/evaluation/table.txt"
 echo
 echo "demo: data, training, evaluation and pictures took $(((SECONDS - begin) / 60)) min $(((SECONDS - begin) % 60)) s"
 echo "figures:  $run/evaluation/metrics.json"
+echo "report:   $run/report.html"
 echo "pictures: $run/pictures/"

@@ -37,7 +37,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--kind", options.kind, "shapes (outline x texture) or glyphs (of --font)")
       ->check(CLI::IsMember({"shapes", "glyphs"}))
       ->capture_default_str();
-  app.add_option("--font", c.font, "TrueType font for --kind glyphs");
+  app.add_option("--font", c.font, "TrueType font (.ttf) for --kind glyphs");
   CLI::Option* classes =
       app.add_option("--classes", c.classes, "number of classes")->check(number_from(1, 1e6))->capture_default_str();
   app.add_option("--size", options.size, "WIDTHxHEIGHT of every image")->capture_default_str();
@@ -80,7 +80,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--threads", c.threads, "the set does not depend on it")
       ->check(number_from(1, 1024))
       ->capture_default_str();
-  app.add_flag("--overwrite", c.overwrite, "replace a set that is in the folder");
+  app.add_flag("--overwrite", c.overwrite, "replace this program's earlier set in the folder");
   app.footer(
       "Example:\n  tailseg-make-dataset --output runs/shapes --images 3000 --val-images 300 --seed 1\n"
       "  tailseg-train --config apps/configs/demo.toml --set data.root=runs/shapes --output runs/first");

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <unordered_set>
 
+#include "tensor/device_check.h"
 #include "tensor/elementwise.h"
 #include "tensor/profiler.h"
 
@@ -66,6 +67,9 @@ Tensor Variable::grad_destination(Context& ctx) const {
 
 Variable record(Context& ctx, const char* name, Tensor value, std::vector<Variable> inputs,
                 Variable::Backward backward) {
+  for (const Variable& input : inputs) {
+    if (input.defined()) check_device(ctx, name, "an input", input.value());
+  }
   Variable out(std::move(value));
   Tape& tape = ctx.state<Tape>();
   const bool needed =
@@ -96,6 +100,8 @@ void backward(Context& ctx, const Variable& loss, const Tensor& seed) {
   }
   std::sort(pending.begin(), pending.end(), [](const auto& a, const auto& b) { return a->node->id > b->node->id; });
 
+  check_device(ctx, "backward", "the loss", loss.value());
+  check_device(ctx, "backward", "the seed", seed);
   TS_CHECK(seed.defined() || loss.value().elements() == 1, "backward: a loss of shape ", loss.shape(), " needs a seed");
   loss.accumulate(ctx, seed.defined() ? seed : Tensor::full(ctx, loss.shape(), 1.0, loss.value().dtype()));
   for (std::shared_ptr<State>& state : pending) {

@@ -6,6 +6,8 @@
 // coordinate has a NaN area and overlaps nothing: its intersection over union is 0 with every box.
 #pragma once
 
+#include <cmath>
+
 #include "tensor/body.h"
 
 namespace tailseg {
@@ -68,6 +70,13 @@ TS_HD inline Real overlap(const Box<Real>& a, Real area_a, const Box<Real>& b, R
   const Real shared = shared_area(a, b);  // a NaN of either is in its area, and so in the ratio
   const Real ratio = shared / math::max(area_a + area_b - shared, min_union);
   return ratio > Real(0) ? ratio : Real(0);
+}
+
+// For every Real x,  x > bound_of(threshold)  says whether x exceeds the threshold itself: its rounding down.
+template <class Real>
+inline Real bound_of(double threshold) {
+  const Real nearest = static_cast<Real>(threshold);
+  return double(nearest) > threshold ? std::nextafter(nearest, -std::numeric_limits<Real>::infinity()) : nearest;
 }
 
 }  // namespace tailseg

@@ -29,7 +29,7 @@ void walk(Context& ctx, const NmsInput& input, double threshold, const NmsResult
   for_each_item(ctx, segments * words,
                 NmsPrepare<Real>{boxes, input.boxes.data<Real>(), input.valid ? input.valid->data<uint8_t>() : nullptr,
                                  input.count ? input.count->data<int32_t>() : nullptr, struck.data<int64_t>()});
-  const ComputedRows<Real> rows{boxes, static_cast<Real>(threshold)};
+  const ComputedRows<Real> rows{boxes, bound_of<Real>(threshold)};
   const auto run = [&](auto source) {
     for_each_item(
         ctx, segments,

@@ -1,6 +1,7 @@
 // Greedy non-maximum suppression: from the best box down, a box survives unless a better survivor overlaps it by more
 // than the threshold (strictly; areas without +1, METHODS 5.5). Exact, and for many segments (pyramid levels x images)
-// in one call.
+// in one call. A float32 overlap is held against the threshold as it was written, in float64, like torchvision on the
+// CPU: an overlap of 0.3, which float32 rounds up, exceeds 0.3; mmcv rounds the threshold too and calls that a tie.
 //
 // On a GPU all overlaps become bits first (one word for 64 boxes) and one warp for each segment walks the words. On the
 // CPU the walk computes the bits itself, and only for survivors. Both run the same body (nms_body.h).

@@ -62,7 +62,7 @@ void collect(Context& ctx, const PostprocessInput& input, const PostprocessOptio
                                        input.deltas.size(1) / 4,
                                        BoxCoder<Real>::of(options.coder),
                                        Real(options.smallest_side),
-                                       Real(options.nms_threshold),
+                                       bound_of<Real>(options.nms_threshold),
                                        options.rescale_before_nms});
   const NmsResult nms = nms_sorted(ctx, {.boxes = nms_boxes, .labels = &labels, .valid = &valid, .limit = &so_far.room},
                                    options.nms_threshold, options.max_detections);

@@ -1,5 +1,7 @@
 #include "tensor/conv.h"
 
+#include "tensor/device_check.h"
+
 namespace tailseg {
 namespace {
 
@@ -40,12 +42,16 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
               const ConvEpilogue& epilogue) {
   check_shape("conv2d: input", x, {-1, -1, -1, -1});
   check_shape("conv2d: filters", w, {-1, -1, -1, -1});
+  check_device(ctx, "conv2d", "input", x);
+  check_device(ctx, "conv2d", "filters", w);
   check_shape("conv2d: filters", w, {-1, -1, -1, channels_of_group("conv2d", geometry, x.size(3), w.size(0))});
   check_same_dtype("conv2d", x, w);
   const Shape shape{x.size(0), geometry.output_size(x.size(1), w.size(1)), geometry.output_size(x.size(2), w.size(2)),
                     w.size(0)};
   check_bias("conv2d: bias", epilogue, w.size(0), x.dtype());
+  if (epilogue.bias) check_device(ctx, "conv2d", "bias", *epilogue.bias);
   if (epilogue.residual) {
+    check_device(ctx, "conv2d", "residual", *epilogue.residual);
     check_shape("conv2d: residual", *epilogue.residual, {shape[0], shape[1], shape[2], shape[3]});
     check_same_dtype("conv2d: input and residual", x, *epilogue.residual);
   }
@@ -71,6 +77,9 @@ Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, con
               {x_shape[0], geometry.output_size(x_shape[1], w.size(1)), geometry.output_size(x_shape[2], w.size(2)),
                w.size(0)});
   check_same_dtype("conv2d_backward_data", dy, w);
+  check_device(ctx, "conv2d_backward_data", "gradient", dy);
+  check_device(ctx, "conv2d_backward_data", "filters", w);
+  if (epilogue.bias) check_device(ctx, "conv2d_backward_data", "bias", *epilogue.bias);
   TS_CHECK(!epilogue.residual, "conv2d_backward_data takes no residual");
   check_bias("conv2d_backward_data: bias", epilogue, x_shape[3], dy.dtype());
   Tensor dx = Tensor::empty(ctx, x_shape, dy.dtype());
@@ -95,6 +104,9 @@ void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, con
               {x.size(0), geometry.output_size(x.size(1), out.size(1)), geometry.output_size(x.size(2), out.size(2)),
                out.size(0)});
   check_same_dtype("conv2d_backward_filter", x, dy);
+  check_device(ctx, "conv2d_backward_filter", "input", x);
+  check_device(ctx, "conv2d_backward_filter", "gradient", dy);
+  check_device(ctx, "conv2d_backward_filter", "result", out);
   check_same_dtype("conv2d_backward_filter: input and result", x, out);
   if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
   if (ctx.device().is_cuda())

@@ -1,18 +1,24 @@
 #include "tensor/elementwise.h"
 
+#include "tensor/device_check.h"
 #include "tensor/elementwise_body.h"
 #include "tensor/launch.h"
 
 namespace tailseg {
 namespace {
 
-void check_alike(const char* what, const Tensor& a, const Tensor& b) {
+void check_alike(const Context& ctx, const char* what, const Tensor& a, const Tensor& b) {
   TS_CHECK(a.defined() && b.defined(), what, ": an operand is undefined");
   TS_CHECK(a.shape() == b.shape() && a.dtype() == b.dtype(), what, ": operands differ: ", a.shape(), " ",
            name_of(a.dtype()), " and ", b.shape(), " ", name_of(b.dtype()));
+  check_device(ctx, what, "the first operand", a);
+  check_device(ctx, what, "the second operand", b);
 }
 
-void check_defined(const char* what, const Tensor& a) { TS_CHECK(a.defined(), what, ": the operand is undefined"); }
+void check_defined(const Context& ctx, const char* what, const Tensor& a) {
+  TS_CHECK(a.defined(), what, ": the operand is undefined");
+  check_device(ctx, what, "the operand", a);
+}
 
 void axpby(Context& ctx, const Tensor& a, double alpha, const Tensor& b, double beta, const Tensor& out) {
   dispatch_floating(a.dtype(), "axpby", [&]<class Scalar>(Scalar) {
@@ -25,19 +31,19 @@ void axpby(Context& ctx, const Tensor& a, double alpha, const Tensor& b, double 
 }  // namespace
 
 Tensor add(Context& ctx, const Tensor& a, const Tensor& b) {
-  check_alike("add", a, b);
+  check_alike(ctx, "add", a, b);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   axpby(ctx, a, 1, b, 1, out);
   return out;
 }
 
 void add_in_place(Context& ctx, const Tensor& to, const Tensor& x) {
-  check_alike("add_in_place", to, x);
+  check_alike(ctx, "add_in_place", to, x);
   axpby(ctx, to, 1, x, 1, to);
 }
 
 Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b) {
-  check_alike("multiply", a, b);
+  check_alike(ctx, "multiply", a, b);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   dispatch_floating(a.dtype(), "multiply", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, a.elements(), MultiplyElements<Scalar>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>()});
@@ -46,7 +52,7 @@ Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b) {
 }
 
 Tensor scale(Context& ctx, const Tensor& a, double alpha) {
-  check_defined("scale", a);
+  check_defined(ctx, "scale", a);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   dispatch_floating(a.dtype(), "scale", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, a.elements(),
@@ -56,7 +62,7 @@ Tensor scale(Context& ctx, const Tensor& a, double alpha) {
 }
 
 Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
-  check_defined("cast", a);
+  check_defined(ctx, "cast", a);
   if (a.dtype() == dtype) return a;
   Tensor out = Tensor::empty(ctx, a.shape(), dtype);
   dispatch_floating(a.dtype(), "cast", [&]<class From>(From) {
@@ -68,7 +74,7 @@ Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
 }
 
 Tensor sum_all(Context& ctx, const Tensor& a) {
-  check_defined("sum_all", a);
+  check_defined(ctx, "sum_all", a);
   Tensor total;
   dispatch_floating(a.dtype(), "sum_all", [&]<class Scalar>(Scalar) {
     using Real = ComputeType<Scalar>;

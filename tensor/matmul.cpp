@@ -1,5 +1,7 @@
 #include "tensor/matmul.h"
 
+#include "tensor/device_check.h"
+
 namespace tailseg {
 
 Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options) {
@@ -19,6 +21,10 @@ void matmul_into(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOpt
            options.transpose_a ? "^T" : "", " times ", b.shape(), options.transpose_b ? "^T" : "");
   check_shape("matmul: result", out, {a.size(options.transpose_a ? 1 : 0), b.size(options.transpose_b ? 0 : 1)});
   if (options.bias) check_shape("matmul: bias", *options.bias, {out.size(1)});
+  check_device(ctx, "matmul", "first matrix", a);
+  check_device(ctx, "matmul", "second matrix", b);
+  check_device(ctx, "matmul", "result", out);
+  if (options.bias) check_device(ctx, "matmul", "bias", *options.bias);
   if (out.elements() == 0) return;
   if (k > 0) {
     if (ctx.device().is_cuda()) return matmul_cuda(ctx, a, b, options, out);

@@ -3,12 +3,16 @@
 
 #include <limits>
 
+#include "tensor/device_check.h"
+
 namespace tailseg {
 
 RankedRows topk(Context& ctx, const Tensor& keys, int64_t k, const Tensor* counts) {
   check_shape("topk: keys", keys, {-1, -1});
   TS_CHECK(keys.dtype() == DType::float32 || keys.dtype() == DType::float64,
            "topk: keys are float32 (or float64 on the CPU), got ", name_of(keys.dtype()));
+  check_device(ctx, "topk", "keys", keys);
+  if (counts) check_device(ctx, "topk", "counts", *counts);
   TS_CHECK(k >= 0 && keys.size(1) <= std::numeric_limits<int32_t>::max(), "topk: k ", k, " of rows of ", keys.size(1));
   if (counts) {
     check_shape("topk: counts", *counts, {keys.size(0)});
@@ -32,6 +36,7 @@ RankedRows sort_rows_descending(Context& ctx, const Tensor& keys, const Tensor* 
 Tensor exclusive_scan(Context& ctx, const Tensor& x) {
   TS_CHECK(x.defined() && (x.axes() == 1 || x.axes() == 2), "exclusive_scan: expected [n] or [rows, n]",
            x.defined() ? ", got " + x.shape().str() : ", got an undefined tensor");
+  check_device(ctx, "exclusive_scan", "input", x);
   TS_CHECK(x.dtype() == DType::int32 || x.dtype() == DType::int64, "exclusive_scan: int32 or int64, got ",
            name_of(x.dtype()));
   Tensor out = Tensor::empty(ctx, x.shape().with(-1, x.size(-1) + 1), x.dtype());

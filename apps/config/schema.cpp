@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 #include "apps/number_text.h"
 #include "tensor/error.h"
@@ -38,6 +39,17 @@ std::string last_word(const std::string& key) { return key.substr(key.rfind('.')
 std::string group_of(const std::string& key) {
   const size_t dot = key.rfind('.');
   return dot == std::string::npos ? "" : key.substr(0, dot);
+}
+
+// From the nearest part of a name such as base_lr (base, lr) to the word.
+size_t distance_to_part(const std::string& name, const std::string& word) {
+  size_t best = std::string::npos;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find('_', begin), name.size());
+    best = std::min(best, edit_distance(name.substr(begin, end - begin), word));
+    begin = end + 1;
+  }
+  return best;
 }
 
 }  // namespace
@@ -172,17 +184,22 @@ const ConfigField* ConfigSchema::find(const std::string& key) const {
   return nullptr;
 }
 
-// A key with the same last word comes first (a setting in the wrong group), then the fewest edits.
+// Where a key is misspelt, the setting meant lies most likely in the group that was written; then comes a setting of
+// the same last word in another group, then the fewest edits.
 std::string ConfigSchema::nearest(const std::string& full_key) const {
   const std::string key = full_key.substr(0, 100);  // the distance costs the product of the lengths
+  const std::string word = last_word(key);
   const ConfigField* best = nullptr;
-  size_t best_distance = 0;
+  std::tuple<bool, size_t, size_t> best_rank;  // not in the key's own group or not near there, then the edits
   for (const ConfigField& field : fields_) {
-    const size_t words = edit_distance(last_word(field.key()), last_word(key));
-    const size_t distance = std::min(edit_distance(field.key(), key), words + (words == 0 ? 0 : 2));
-    if (!best || distance < best_distance) {
+    const std::string other = last_word(field.key());
+    const size_t words = edit_distance(other, word), near = std::min(words, 1 + distance_to_part(other, word));
+    const bool own = group_of(field.key()) == group_of(key) && 2 * near <= word.size();
+    const size_t edits = std::min(edit_distance(field.key(), key), words + (words == 0 ? 0 : 2));
+    const std::tuple<bool, size_t, size_t> rank(!own, own ? near : edits, words);
+    if (!best || rank < best_rank) {
       best = &field;
-      best_distance = distance;
+      best_rank = rank;
     }
   }
   return best ? best->key() : "";

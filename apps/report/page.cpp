@@ -5,27 +5,28 @@
 namespace tailseg {
 namespace {
 
-// Okabe and Ito's colours, which stay apart for colour-blind readers.
-constexpr const char* kRunColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+// Okabe and Ito's colours, which stay apart for colour-blind readers. Their blue is too dark for a dark page.
+constexpr const char* kRunColours[] = {"var(--blue)", "#d55e00", "#009e73", "#cc79a7",
                                        "#e69f00", "#56b4e9", "#7a5195", "#777777"};
 constexpr const char* kDashes[] = {"none", "7 3", "2 3", "10 3 2 3", "4 2", "1 2"};
 
 constexpr const char* kStyle = R"css(
-:root{color-scheme:light dark;--ink:#1c2126;--soft:#67707a;--rule:#e2e6ea;--page:#fff;--box:#f5f7f9}
-@media (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--soft:#9aa4ae;--rule:#353c43;--page:#16191d;--box:#1f2429}}
+:root{color-scheme:light dark;--ink:#1c2126;--soft:#67707a;--rule:#e2e6ea;--page:#fff;--box:#f5f7f9;--blue:#0072b2}
+@media (prefers-color-scheme:dark){:root{--ink:#e4e8ec;--soft:#9aa4ae;--rule:#353c43;--page:#16191d;--box:#1f2429;--blue:#3c9fe6}}
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:1020px;margin:0 auto;padding:16px}
 h1{font-size:24px;margin:8px 0}h2{font-size:19px;margin:36px 0 8px;border-bottom:1px solid var(--rule)}h3{font-size:16px;margin:24px 0 4px}
 p{margin:4px 0 8px}.note{color:var(--soft);border-left:3px solid var(--rule);padding-left:8px}code{background:var(--box);padding:1px 4px}
 .legend{position:sticky;top:0;background:var(--page);padding:6px 0;border-bottom:1px solid var(--rule);z-index:2}
 .legend label{margin-right:14px;white-space:nowrap}.legend svg{width:34px;height:12px;vertical-align:middle}
 .plot{width:100%;height:auto;background:var(--box);border-radius:6px;margin:6px 0}
-.grid-of-plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(440px,1fr));gap:8px}
-.plot .title{font-size:13px;font-weight:600;fill:var(--ink)}.plot .tick{font-size:11px;fill:var(--soft)}.mid{text-anchor:middle}.end{text-anchor:end}
+.grid-of-plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(440px,100%),1fr));gap:8px}
+@media(max-width:640px){body>.plot{--tick:16px;--title:18px}}
+.plot .title{font-size:var(--title,13px);font-weight:600;fill:var(--ink)}.plot .tick{font-size:var(--tick,11px);fill:var(--soft)}.mid{text-anchor:middle}.end{text-anchor:end}
 .grid{stroke:var(--rule);stroke-width:1;fill:none}.line{fill:none;stroke-width:1.6;stroke-linejoin:round}.mean{stroke-width:2.4;opacity:.75}.raw{stroke-width:1;opacity:.3}
 use{opacity:.75}use:hover,rect:hover{opacity:1;stroke:var(--ink);stroke-width:1.5}
-.fr{fill:#d55e00}.fc{fill:#009e73}.ff{fill:#0072b2}.fx{fill:#8a929a}
-.line.fr{fill:none;stroke:#d55e00}.line.fc{fill:none;stroke:#009e73}.line.ff{fill:none;stroke:#0072b2}
-td.fr{color:#d55e00}td.fc{color:#009e73}td.ff{color:#0072b2}
+.fr{fill:#d55e00}.fc{fill:#009e73}.ff{fill:var(--blue)}.fx{fill:#8a929a}
+.line.fr{fill:none;stroke:#d55e00}.line.fc{fill:none;stroke:#009e73}.line.ff{fill:none;stroke:var(--blue)}
+td.fr{color:#d55e00}td.fc{color:#009e73}td.ff{color:var(--blue)}
 .g0{fill:#8c510a}.g1{fill:#bf812d}.g2{fill:#dfc27d}.g3{fill:#f6e8c3}.g4{fill:#d9d9d9}.g5{fill:#c7eae5}.g6{fill:#80cdc1}.g7{fill:#35978f}.g8{fill:#01665e}
 .scale svg{width:14px;height:12px;vertical-align:middle}
 .scroll{overflow:auto;max-height:560px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
@@ -75,7 +76,7 @@ std::string run_styles(size_t runs) {
     out += ".line.dash-" + std::to_string(i) + "{stroke-dasharray:" + kDashes[i] + "}\n";
   }
   // After the runs' own colours: a curve of a frequency group has the group's.
-  out += ".line[class].fr.fr{stroke:#d55e00}.line[class].fc.fc{stroke:#009e73}.line[class].ff.ff{stroke:#0072b2}\n";
+  out += ".line[class].fr.fr{stroke:#d55e00}.line[class].fc.fc{stroke:#009e73}.line[class].ff.ff{stroke:var(--blue)}\n";
   for (const char* group : {"r", "c", "f"}) {
     out += std::string(".hide-") + group + " svg .f" + group + "{display:none}\n";
   }

@@ -65,6 +65,15 @@ void describe_imported(const ModelFile& file, const ModelSource& source, LoadedM
   loaded.named = false;
 }
 
+// A checkpoint's configuration has a value for every setting, so a preset beneath them would change nothing.
+void refuse_preset(const ModelFile& file, const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings) {
+    if (parse_override(setting).key != "preset") continue;
+    throw UsageError("--set " + setting + ": a preset is chosen before training, and " + file.path +
+                     " knows its own configuration; change single settings, such as --set test.nms_threshold=0.5");
+  }
+}
+
 }  // namespace
 
 LoadedModel open_model(Context& ctx, const ModelSource& source) {
@@ -75,6 +84,7 @@ LoadedModel open_model(Context& ctx, const ModelSource& source) {
     if (!source.config.empty()) {
       throw UsageError(file.path + " knows its own configuration; change settings with --set, not --config");
     }
+    refuse_preset(file, source.settings);
     loaded.config = parse_config(file.required("config"), file.path + ", its configuration", source.settings);
     loaded.classes = ClassList::parse(file.required("classes"), file.path);
     check_same_loss(file, loaded.config.model.box_head.loss.type,

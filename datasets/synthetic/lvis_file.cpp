@@ -54,7 +54,7 @@ void write_image_record(Writer& json, const LvisImage& image, const std::vector<
   member(json, "id", image.id);
   member(json, "width", image.width);
   member(json, "height", image.height);
-  member(json, "coco_url", "http://synthetic.invalid/" + image.file);
+  member(json, "coco_url", kPictureUrl + image.file);
   member(json, "flickr_url", std::string());
   member(json, "license", int64_t{1});
   member(json, "date_captured", std::string());
@@ -105,8 +105,7 @@ void write_document(Writer& json, const std::vector<LvisCategory>& categories, c
   json.StartObject();
   json.Key("info");
   json.StartObject();
-  member(json, "description",
-         std::string("Synthetic long-tailed scenes in LVIS v1 form, made by tailseg-make-dataset"));
+  member(json, "description", std::string(kDescription));
   member(json, "version", std::string("v1"));
   json.EndObject();
   json.Key("licenses");

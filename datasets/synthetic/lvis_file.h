@@ -7,6 +7,10 @@
 
 namespace tailseg::synthetic {
 
+// By these two a set is known as made here.
+constexpr const char* kDescription = "Synthetic long-tailed scenes in LVIS v1 form, made by tailseg-make-dataset";
+constexpr const char* kPictureUrl = "http://synthetic.invalid/";  // then LvisImage::file
+
 struct LvisCategory {
   std::string name, synset, definition;
   std::vector<std::string> synonyms;

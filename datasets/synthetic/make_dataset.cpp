@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "datasets/image_encode.h"
+#include "datasets/synthetic/old_set.h"
 #include "datasets/synthetic/split.h"
 #include "datasets/synthetic/trace.h"
 #include "tensor/error.h"
@@ -170,13 +171,7 @@ void check_config(const DatasetConfig& config) {
            " holds a data set already; choose another folder or ask to overwrite it");
 }
 
-// The old set's annotation files go first: they must not describe new pictures, neither when this set is cut short nor
-// when it has no val split.
 void make_folders(const DatasetConfig& config) {
-  for (const char* old : {"annotations/train.json", "annotations/val.json"}) {
-    std::error_code ignored;  // whatever is in the way is found when the new file is written
-    std::filesystem::remove(std::filesystem::path(config.output) / old, ignored);
-  }
   for (const char* folder : {"annotations", "images/train", "images/val"}) {
     if (config.val_images == 0 && std::string(folder) == "images/val") continue;
     std::error_code error;
@@ -217,11 +212,13 @@ void fill_counts(const DatasetConfig& config, const Split& train, const std::vec
 
 DatasetSummary make_dataset(const DatasetConfig& config, const std::function<void(int64_t, int64_t)>& progress) {
   check_config(config);
+  const OldSet old_set = read_old_set(config.output);
   const ClassList list = make_classes(
       config, config.categories.empty() ? std::vector<SyntheticClass>() : read_categories(config.categories));
   const std::vector<double> weights = class_weights(config, list);
   std::vector<Split> splits = {plan_split(config, weights, kTrain, config.train_images)};
   if (config.val_images > 0) splits.push_back(plan_split(config, weights, kVal, config.val_images));
+  remove_old_set(old_set);
   make_folders(config);
   make_pictures(config, list, splits, progress);
 

@@ -42,7 +42,7 @@ struct DatasetConfig {
   bool png = false;        // lossless pictures; otherwise JPEG
   int jpeg_quality = 95;
   int threads = 2;
-  bool overwrite = false;  // an existing set in `output`
+  bool overwrite = false;  // an earlier set in `output`: its annotations and the pictures that they name are removed
   SceneConfig scene;
 };
 
@@ -59,7 +59,8 @@ struct DatasetSummary {
 };
 
 // `progress` is called now and then from the calling thread with the number of pictures done and to do. Throws Error
-// for settings that make no sense, a folder that holds a set already, and failed writes.
+// for settings that make no sense, a folder that holds a set already (with `overwrite`: another program's), and failed
+// writes.
 DatasetSummary make_dataset(const DatasetConfig& config,
                             const std::function<void(int64_t done, int64_t total)>& progress = {});
 

@@ -160,6 +160,27 @@ TEST_CASE_METHOD(Folder, "what is wrong is named with file, line, expectation an
   CHECK_THAT(problem("", {"solver.base_lr=1\nx=2"}), Catch::Contains("expects a number"));
 }
 
+TEST_CASE("the nearest setting is sought in the group that was written, then in the others") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"test.treshold", "test.nms_threshold"},  // train.sampler.threshold has fewer edits
+      {"test.threshold", "test.nms_threshold"},
+      {"test.detections", "test.detections_per_image"},
+      {"solver.lr", "solver.base_lr"},
+      {"model.rpn.nms_treshold", "model.rpn.nms_threshold"},
+      {"model.mask_head.widht", "model.mask_head.width"},
+      {"model.roi.nms_threshold", "model.roi.iou_threshold"},
+      {"data.base_lr", "solver.base_lr"},  // nothing like it in data
+      {"solver.norm", "solver.clip_norm"},
+      {"width", "model.box_head.width"},
+      {"presett", "preset"},
+      {"solvr.gama", "solver.gamma"},
+  };
+  for (const auto& [written, meant] : cases) {
+    CAPTURE(written);
+    CHECK_THAT(problem("", {written + "=1"}), Catch::Contains("did you mean '" + meant + "'?"));
+  }
+}
+
 TEST_CASE("every setting stands in the tables of apps/configs/README.md, and nothing else does") {
   const std::string losses = "model.box_head.loss.";
   // The options of a loss have a table of their own, with their meaning and default.

@@ -97,6 +97,16 @@ TEST_CASE("imported weights find what their checkpoint finds, once configuration
   REQUIRE(contents(shop.root / "ev/metrics.json") == contents(shop.root / "ev2/metrics.json"));
 }
 
+TEST_CASE("a preset for a checkpoint, which has a value for every setting already, is refused") {
+  Trained shop;
+  REQUIRE(shop.predict("out", {"--set", "preset=torchvision"}) == 2);
+  REQUIRE_THAT(shop.said, Contains("--set preset=torchvision: a preset is chosen before training"));
+  REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", shop.path("run"), "--set", "preset=detectron2", "--output",
+                    shop.path("ev")}) == 2);
+  REQUIRE_THAT(shop.said, Contains("preset=detectron2"));
+  REQUIRE(shop.predict("out", {"--set", "test.nms_threshold=0.4"}) == 0);
+}
+
 TEST_CASE("numbered classes become categories: one each in order, or by id where the largest id says so") {
   using namespace tailseg;
   const AnnotationSet set = parse_annotations(

@@ -1,4 +1,5 @@
 // tailseg-report: the page's numbers, read back out of the HTML, are those that the runs' files hold.
+#include <cmath>
 #include <cstring>
 
 #include "apps/report/html.h"
@@ -172,4 +173,25 @@ TEST_CASE("axes: ticks are round and cover the data") {
   flat.settle();
   REQUIRE(flat.low < 5);
   REQUIRE(flat.high > 5);
+}
+
+TEST_CASE("the blue of curves and words is light enough for the dark page (WCAG 2.1: 4.5 to 1)") {
+  const Folder folder;
+  folder.write("a/evaluation/metrics.json", metrics(0.125, 0.4375));
+  const std::string html = report_of({folder / "a"}), dark = html.substr(html.find("prefers-color-scheme:dark"));
+  const auto luminance = [&](const std::string& style, const std::string& name) {
+    const size_t at = style.find("--" + name + ":#");
+    REQUIRE(at != std::string::npos);
+    const std::string digits = style.substr(at + name.size() + 4, 6);
+    const double weights[3] = {0.2126, 0.7152, 0.0722};
+    double sum = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      const double c = std::stoi(digits.substr(2 * i, 2), nullptr, 16) / 255.0;
+      sum += weights[i] * (c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4));
+    }
+    return sum;
+  };
+  REQUIRE((luminance(dark, "blue") + 0.05) / (luminance(dark, "box") + 0.05) > 4.5);
+  REQUIRE((luminance(html, "box") + 0.05) / (luminance(html, "blue") + 0.05) > 4.5);
+  REQUIRE(html.find("#0072b2") == html.rfind("#0072b2"));  // once, as the light page's blue
 }

@@ -36,6 +36,18 @@ TEST_CASE("a part of the tape that has run cannot run again unnoticed") {
   REQUIRE(a.grad().to_vector<float>(ctx) == std::vector<float>(3, 5));
 }
 
+TEST_CASE("an op on the tape refuses variables of another device, and a loss of another goes not back") {
+  Context here, there(Device{DeviceKind::cpu, 1});  // two indices stand for two devices
+  const Variable a = leaf(here, {1}), b = leaf(there, {1});
+  const auto op = [&](Context& ctx, const Variable& x) {
+    return record(ctx, "identity", a.value(), {a, x}, [](Context&, const Tensor&) {});
+  };
+  REQUIRE_NOTHROW(op(here, Variable()));  // an input that is not given
+  REQUIRE_THROWS_WITH(op(here, b), Contains("identity: an input is on"));
+  REQUIRE_THROWS_WITH(backward(there, op(here, a)), Contains("backward: the loss is on"));
+  REQUIRE_THROWS_WITH(backward(here, op(here, a), b.value()), Contains("backward: the seed is on"));
+}
+
 TEST_CASE("two losses with nothing but leaves in common add their gradients") {
   Context ctx;
   const Variable a = leaf(ctx, {2}, 3);

@@ -248,3 +248,45 @@ TEST_CASE("senseless settings and folders are refused before anything is written
   config.output = folder.file("annotations/train.json");  // a file where a folder should be
   CHECK_THROWS_WITH(make_dataset(config), Contains("creating folder"));
 }
+
+TEST_CASE("a set that replaces a larger one leaves none of its pictures and all of the user's files") {
+  const Folder folder("replaced"), alone("alone");
+  DatasetConfig config = small_config(folder);
+  make_dataset(config);
+  config.png = config.overwrite = true;
+  config.train_images = 20;
+  config.val_images = 0;
+  const std::vector<std::string> own = {"notes.txt", "images/train/000000000099.jpg", "images/train/mine.jpg",
+                                        "annotations/other.json"};
+  for (const std::string& name : own) std::ofstream(folder.file(name)) << "mine";
+  make_dataset(config);
+  auto replaced = all_files(folder.path);
+  for (const std::string& name : own) {
+    CAPTURE(name);
+    CHECK(replaced[name] == "mine");
+    replaced.erase(name);
+  }
+  config.output = alone.path.string();
+  make_dataset(config);
+  CHECK(replaced == all_files(alone.path));
+}
+
+TEST_CASE("another program's annotations are never replaced, nor files elsewhere that a file of ours names") {
+  const Folder folder("others");
+  DatasetConfig config = small_config(folder);
+  make_dataset(config);
+  config.overwrite = true;
+  const std::string path = folder.file("annotations/val.json"), name = "synthetic.invalid/val/";
+  const std::string val = all_files(folder.path)["annotations/val.json"];
+  const std::string outside = folder.file(val.substr(val.find(name) + name.size(), 16));  // 12 digits and .jpg
+  std::ofstream(outside) << "mine";
+  std::ofstream(path) << std::string(val).replace(val.find(name), name.size(), "synthetic.invalid/val/../../");
+  make_dataset(config);
+  CHECK(std::filesystem::exists(outside));
+  for (const char* text : {R"({"info": {"description": "LVIS v1"}, "images": []})", R"({"images": []})", "{"}) {
+    std::ofstream(path) << text;
+    const auto before = all_files(folder.path);
+    CHECK_THROWS_WITH(make_dataset(config), Contains("val.json"));
+    CHECK(all_files(folder.path) == before);
+  }
+}

@@ -15,6 +15,7 @@
 #include "datasets/synthetic/classes.h"
 #include "datasets/synthetic/trace.h"
 #include "tensor/error.h"
+#include "tests/datasets/tiny_font.h"
 
 using namespace tailseg;
 using namespace tailseg::synthetic;
@@ -22,73 +23,20 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-// A TrueType font of five glyphs in a 1000-unit square: the missing glyph (empty), A a triangle, B a square with a
-// square hole, C the same outline as A, and an empty glyph for the space.
+// A font of five glyphs in a 1000-unit square: the missing glyph (empty), A a triangle, B a square with a square hole,
+// C the same outline as A, and an empty glyph for the space.
 class TinyFont {
  public:
   TinyFont() : path_(std::filesystem::temp_directory_path() / ("tailseg-font-" + std::to_string(getpid()) + ".ttf")) {
-    const std::string triangle = glyph({{{0, 0}, {500, 1000}, {1000, 0}}});
-    const std::string window =
-        glyph({{{0, 0}, {0, 1000}, {1000, 1000}, {1000, 0}}, {{250, 250}, {750, 250}, {750, 750}, {250, 750}}});
-    const std::string glyphs = triangle + window + triangle;
-    std::string loca;
-    size_t at = 0;
-    for (const size_t size : {size_t{0}, triangle.size(), window.size(), triangle.size(), size_t{0}}) {
-      loca += u32(static_cast<uint32_t>(at));
-      at += size;
-    }
-    loca += u32(static_cast<uint32_t>(at));
-    std::string head = u32(0x10000) + u32(0x10000) + u32(0) + u32(0x5F0F3CF5) + u16(0) + u16(1000);
-    head +=
-        std::string(16, '\0') + u16(0) + u16(0) + u16(1000) + u16(1000) + u16(0) + u16(8) + u16(2) + u16(1) + u16(0);
-    const std::string hhea = u32(0x10000) + std::string(30, '\0') + u16(5);
-    std::string hmtx;
-    for (int i = 0; i < 5; ++i) hmtx += u16(1000) + u16(0);
-    const std::string maxp = u32(0x10000) + u16(5) + std::string(26, '\0');
-    // Format 4: code points 32, 65..67 and the closing segment.
-    const std::string ends = u16(32) + u16(67) + u16(0xFFFF), starts = u16(32) + u16(65) + u16(0xFFFF);
-    const std::string deltas = u16(4 - 32) + u16(1 - 65) + u16(1), offsets = u16(0) + u16(0) + u16(0);
-    const std::string body = u16(6) + u16(4) + u16(1) + u16(2) + ends + u16(0) + starts + deltas + offsets;
-    const std::string table = u16(4) + u16(static_cast<int>(body.size()) + 6) + u16(0) + body;
-    const std::string cmap = u16(0) + u16(1) + u16(3) + u16(1) + u32(12) + table;
-    write({{"cmap", cmap},
-           {"glyf", glyphs},
-           {"head", head},
-           {"hhea", hhea},
-           {"hmtx", hmtx},
-           {"loca", loca},
-           {"maxp", maxp}});
+    const std::string triangle = tiny_font::glyph({{{0, 0}, {500, 1000}, {1000, 0}}});
+    const std::string window = tiny_font::glyph(
+        {{{0, 0}, {0, 1000}, {1000, 1000}, {1000, 0}}, {{250, 250}, {750, 250}, {750, 750}, {250, 750}}});
+    std::ofstream(path_, std::ios::binary) << tiny_font::font({"", triangle, window, triangle, ""});
   }
   ~TinyFont() { std::filesystem::remove(path_); }
   std::string path() const { return path_.string(); }
 
  private:
-  static std::string u16(int v) { return {static_cast<char>(v >> 8), static_cast<char>(v)}; }
-  static std::string u32(uint32_t v) { return u16(static_cast<int>(v >> 16)) + u16(static_cast<int>(v & 0xFFFF)); }
-  static std::string glyph(const std::vector<std::vector<std::pair<int, int>>>& contours) {
-    std::string out = u16(static_cast<int>(contours.size())) + u16(0) + u16(0) + u16(1000) + u16(1000), flags, xs, ys;
-    int points = 0, x = 0, y = 0;
-    for (const auto& contour : contours) {
-      for (const auto& [px, py] : contour) {
-        flags += '\x01';  // on the curve, two-byte differences
-        xs += u16(px - x);
-        ys += u16(py - y);
-        x = px, y = py, ++points;
-      }
-      out += u16(points - 1);
-    }
-    out += u16(0) + flags + xs + ys;
-    return out + std::string(out.size() % 2, '\0');
-  }
-  void write(const std::vector<std::pair<std::string, std::string>>& tables) {
-    std::string out = u32(0x10000) + u16(static_cast<int>(tables.size())) + std::string(6, '\0'), data;
-    const size_t start = 12 + 16 * tables.size();
-    for (const auto& [name, bytes] : tables) {
-      out += name + u32(0) + u32(static_cast<uint32_t>(start + data.size())) + u32(static_cast<uint32_t>(bytes.size()));
-      data += bytes + std::string((4 - bytes.size() % 4) % 4, '\0');
-    }
-    std::ofstream(path_, std::ios::binary) << out << data;
-  }
   std::filesystem::path path_;
 };
 
