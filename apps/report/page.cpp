@@ -26,6 +26,7 @@ p{margin:4px 0 8px}.note{color:var(--soft);border-left:3px solid var(--rule);pad
 use{opacity:.75}use:hover,rect:hover{opacity:1;stroke:var(--ink);stroke-width:1.5}
 .fr{fill:#d55e00}.fc{fill:#009e73}.ff{fill:var(--blue)}.fx{fill:#8a929a}
 .line.fr{fill:none;stroke:#d55e00}.line.fc{fill:none;stroke:#009e73}.line.ff{fill:none;stroke:var(--blue)}
+.bars rect:hover{stroke:none}.whisker{stroke:var(--ink);stroke-width:1.6}tr.published td{color:var(--soft);font-size:13px}
 td.fr{color:#d55e00}td.fc{color:#009e73}td.ff{color:var(--blue)}
 .g0{fill:#8c510a}.g1{fill:#bf812d}.g2{fill:#dfc27d}.g3{fill:#f6e8c3}.g4{fill:#d9d9d9}.g5{fill:#c7eae5}.g6{fill:#80cdc1}.g7{fill:#35978f}.g8{fill:#01665e}
 .scale svg{width:14px;height:12px;vertical-align:middle}

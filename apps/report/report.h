@@ -10,7 +10,8 @@
 
 namespace tailseg {
 
-std::string report_html(std::vector<ReportRun> runs);  // at least one
+// At least one run. `first` is HTML for the top of the page, below the legend.
+std::string report_html(std::vector<ReportRun> runs, const std::string& first = "");
 
 // Reads the runs and writes the page, whole or not at all. Errors: as read_run; a file that cannot be written.
 void write_report(const std::vector<std::string>& folders, const std::string& path);
