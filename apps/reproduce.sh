@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The papers' tables on a synthetic long-tailed set: trains a grid of methods with several seeds from random weights,
+# evaluates each on a balanced held-out split, and prints and draws the figures beside the published ones.
+#
+#   bash apps/reproduce.sh [--quick] [--seeds N] [--device auto|cpu|cuda] [--output DIR] [--fresh]
+#
+#   --quick       one seed and fewer methods
+#   --seeds N     runs a method (3)
+#   --output DIR  runs/reproduce: data, runs/<cell>/seed<n>, table.json, report.html
+#   --fresh       begins again
+#
+# A run that is done is not repeated unless its configs or the data change; one that was interrupted goes on where it
+# was.
+set -euo pipefail
+
+out=runs/reproduce seeds=3 device=auto quick=false fresh=false
+usage() { echo "error: reproduce.sh: $1; see --help" >&2; exit 2; }
+while (($#)); do
+  case $1 in
+    --quick) quick=true ;;
+    --fresh) fresh=true ;;
+    --seeds | --device | --output)
+      (($# > 1)) && [[ -n $2 ]] || usage "$1 needs a value"
+      case $1 in
+        --seeds) [[ $2 =~ ^[1-9][0-9]?$ ]] || usage "--seeds $2: expected 1 to 99"; seeds=$2 ;;
+        --device) [[ $2 =~ ^(auto|cpu|cuda)$ ]] || usage "--device $2: expected auto, cpu or cuda"; device=$2 ;;
+        --output) out=$2 ;;
+      esac
+      shift ;;
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) usage "unknown argument '$1'" ;;
+  esac
+  shift
+done
+$quick && seeds=1
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+configs=apps/configs/reproduce
+
+trap 'code=$?; ((code == 0)) || echo "reproduce: stopped; the same command goes on where it was" >&2' EXIT
+bash apps/build.sh
+begin=$SECONDS
+$fresh && rm -rf "${out:?}"/{data,runs,table.json,report.html}
+mkdir -p "$out/runs"
+
+scenes=(--images 2400 --val-images 400 --classes 40 --range 150 --any-colour --rare-images 20 --common-images 150
+  --seed 1)
+if [[ $(cat "$out/data/made_by" 2> /dev/null) != "${scenes[*]}" ]]; then
+  build/bin/tailseg-make-dataset --output "$out/data" "${scenes[@]}" --overwrite
+  echo "${scenes[*]}" > "$out/data/made_by"
+fi
+
+# run CELL SEED INPUTS COMMAND...: COMMAND writes runs/CELL/seedSEED unless that has been done with the same inputs (what
+# its result depends on, as text). It is given --resume where it was interrupted.
+run() {
+  local cell=$1 folder=$out/runs/$1/seed$2 inputs
+  inputs=$(printf '%s\n' "${scenes[*]}" "seed $2" "$3" | sha256sum)
+  shift 3
+  local resume=()
+  if [[ $(cat "$folder/inputs" 2> /dev/null) != "$inputs" ]]; then
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    echo "$inputs" > "$folder/inputs"
+  elif [[ -e $folder/done ]]; then
+    return
+  elif [[ -e $folder/checkpoints/last ]]; then
+    resume=(--resume)
+  fi
+  echo "reproduce: $cell, $(basename "$folder"), $(((SECONDS - begin) / 60)) min so far"
+  "$@" --output "$folder" "${resume[@]}"
+  touch "$folder/done"
+}
+text_of() { cat "$configs/base.toml" apps/configs/demo.toml "$@"; }
+last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
+
+train() {
+  run "$1" "$2" "$(text_of "$configs/$1.toml")" build/bin/tailseg-train --config "$configs/$1.toml" \
+    --set "data.root=$out/data" --seed "$2" --device "$device"
+}
+
+# SimCal's second stage on the seed's cross-entropy detector, read off with the calibrated head alone and with both.
+calibrate() {
+  local detector
+  detector=$(last_checkpoint "$out/runs/ce/seed$1")
+  run simcal "$1" "$(text_of "$configs/ce.toml" "$configs/simcal.toml")" build/bin/tailseg-calibrate \
+    --checkpoint "$detector" --config "$configs/simcal.toml" --seed "$1" --device "$device"
+  run simcal_dual "$1" "$(cat "$out/runs/simcal/seed$1/inputs") select" evaluate_dual "$1"
+}
+evaluate_dual() {  # SEED --output FOLDER
+  build/bin/tailseg-evaluate --checkpoint "$(last_checkpoint "$out/runs/simcal/seed$1")" --data-root "$out/data" \
+    --set calibration.inference=select --output "$3/evaluation" --device "$device"
+}
+
+trained=(ce rfs eql bags seesaw_plain seesaw gol)
+$quick && trained=(ce rfs seesaw gol)
+for ((seed = 1; seed <= seeds; ++seed)); do
+  for cell in "${trained[@]}"; do train "$cell" "$seed"; done
+  calibrate "$seed"
+  build/bin/tailseg-report --grid "$configs/grid.json" --table "$out/table.json" --output "$out/report.html" "$out/runs"
+done
+echo "reproduce: $(((SECONDS - begin) / 60)) min after the build"
+echo "table:  $out/table.json"
+echo "report: $out/report.html"
