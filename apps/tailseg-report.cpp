@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   CLI::Option* grid_option = app.add_option("--grid", grid, "JSON file of cells, published figures and claims");
   app.add_option("--table", table, "write the grid's table to this JSON file")->needs(grid_option);
   app.footer(
-      "Examples:\n  tailseg-report runs/ce runs/seesaw --output seesaw_against_ce.html\n"
+      "Example:\n  tailseg-report runs/ce runs/seesaw --output seesaw_against_ce.html\n"
       "  tailseg-report --grid apps/configs/reproduce/grid.json --table table.json runs/reproduce/runs");
   return tailseg::run_program(app, argc, argv, [&] {
     if (grid.empty()) {
