@@ -27,6 +27,7 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
   data.batches_in_epoch = (static_cast<int64_t>(data.order(0).images.size()) + batch - 1) / batch;
   data.loading = loader_config(config, data.split.images, true);
   data.loading.augment = options.overfit == 0;
+  if (!options.detector.empty()) data.loading.masks = MaskForm::kPolygons;  // calibration looks at no mask: the cheaper
   if (options.overfit > 0) {
     data.val = std::make_unique<Split>(data.split);
   } else if (has_split(config, SplitName::val)) {

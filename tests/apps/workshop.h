@@ -111,6 +111,27 @@ log_every = 1
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
+  // Calibration in batches of 4 of the run in `detector`.
+  std::vector<std::string> calibrate(const std::string& output, const std::string& recipe,
+                                     std::vector<std::string> more = {}, const std::string& detector = "train") const {
+    std::vector<std::string> words{"tailseg-calibrate",
+                                   "--checkpoint",
+                                   path(detector),
+                                   "--recipe",
+                                   recipe,
+                                   "--output",
+                                   path(output),
+                                   "--device",
+                                   "cpu",
+                                   "--set",
+                                   "calibration.solver.ims_per_batch=4",
+                                   "--set",
+                                   "calibration.solver.reference_batch=4"};
+    // 12 photos of 4 classes do not fill LVIS's four groups.
+    if (recipe == "bags") words.insert(words.end(), {"--set", "calibration.loss.bags.boundaries=[]"});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
   std::string checkpoint(const std::string& run_folder, int iteration) const {
     std::string digits = std::to_string(iteration);
     digits.insert(0, 7 - digits.size(), '0');
