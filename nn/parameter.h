@@ -61,8 +61,10 @@ class ParameterStore {
   void set_working_dtype(DType dtype);
   // Moves trained parameters into the arena: those with norm set last, so that an optimiser can treat them apart.
   void consolidate();
-  // Rounds the masters into their working copies. Whoever writes to values() calls it.
+  // Rounds the trained masters into their working copies: after a step. make_working: all of them, also the frozen
+  // ones; loading does it, and whoever else writes to parameters calls it.
   void refresh_working();
+  void make_working();
 
   Context& context() const { return ctx_; }
   DType dtype() const { return dtype_; }
@@ -86,8 +88,6 @@ class ParameterStore {
   LoadReport load_state_dict(const HostTensors& tensors, const std::string& source);
 
  private:
-  void make_working();
-
   Context& ctx_;
   uint64_t seed_;
   DType dtype_, working_dtype_;
