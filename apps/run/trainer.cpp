@@ -125,10 +125,9 @@ void Trainer::describe() {
   log_.line("data", data_.val
                         ? text("to evaluate on: ", data_.val->set.path, ", ", data_.val->set.images.size(), " images")
                         : "no validation split is configured (data.val_annotations): nothing will be evaluated");
-  log_.line("train",
-            text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ", store_.trained_elements(),
-                 " trained numbers; ", config_.model.precision, "; learning rate ", schedule_.base_lr, "; ", steps_,
-                 " steps"));
+  log_.line("train", text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ",
+                          store_.trained_elements(), " trained numbers; ", config_.model.precision, "; learning rate ",
+                          schedule_.base_lr, "; ", steps_, " steps"));
   if (store_.working_dtype() == DType::bfloat16 && !ctx_.device().is_cuda() && !has_bfloat16_products()) {
     log_.line("train",
               "this processor has no bfloat16 products (avx512_bf16): they are computed in float32, and "

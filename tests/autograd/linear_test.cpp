@@ -63,7 +63,8 @@ TEST_CASE("linear's gradients") {
     ++(z < 0 ? negative : positive);
   }
   REQUIRE((negative > 2 && positive > 2));
-  gc::run(ctx, [](Context& c, const gc::Leaves& in) { return gc::probe(c, linear(c, in[0], in[1], in[2], {.relu = true})); },
+  gc::run(ctx,
+          [](Context& c, const gc::Leaves& in) { return gc::probe(c, linear(c, in[0], in[1], in[2], {.relu = true})); },
           {x, w, b});
 }
 
