@@ -19,16 +19,16 @@ MaskedGradient mask_and_sum(Context& ctx, const Tensor& dy, const Tensor& y, boo
     if (y.defined()) out.dy = Tensor::empty(ctx, dy.shape(), dy.dtype());
     if (want_sums) {
       partial = Tensor::empty(ctx, {chunks, columns}, dtype_of<Real>());
-      out.sums = sums_to.defined() ? sums_to : Tensor::empty(ctx, {columns}, dy.dtype());
+      out.sums = sums_to.defined() ? sums_to : Tensor::empty(ctx, {columns}, dtype_of<Real>());
     }
     for_each_item(ctx, chunks,
                   MaskedColumnSums<Scalar>{dy.data<Scalar>(), y.defined() ? y.data<Scalar>() : nullptr,
                                            y.defined() ? out.dy.data<Scalar>() : nullptr,
                                            want_sums ? partial.data<Real>() : nullptr, rows, columns});
     if (want_sums) {
-      constexpr int64_t kTile = AddChunks<Scalar>::kTile;
+      constexpr int64_t kTile = AddChunks<Real>::kTile;
       for_each_item(ctx, (columns + kTile - 1) / kTile,
-                    AddChunks<Scalar>{partial.data<Real>(), out.sums.data<Scalar>(), chunks, columns});
+                    AddChunks<Real>{partial.data<Real>(), out.sums.data<Real>(), chunks, columns});
     }
   });
   return out;

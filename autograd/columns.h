@@ -6,7 +6,7 @@ namespace tailseg {
 
 struct MaskedGradient {
   Tensor dy;    // dy where y > 0, else 0 (dy itself when y is undefined)
-  Tensor sums;  // [columns], over every axis but the last; undefined when not asked for
+  Tensor sums;  // [columns], over every axis but the last, of dy's compute_dtype; undefined when not asked for
 };
 
 // The two things every fused op's backward begins with: undo relu, and the bias gradient, in one pass.

@@ -52,14 +52,13 @@ struct MaskedColumnSums {
 };
 
 // One item = one tile of kTile columns; lanes walk the tile and add the chunks in order.
-template <class Scalar>
+template <class Real>
 struct AddChunks {
   static constexpr const char* name = "add_chunks";
   static constexpr Lanes lanes = Lanes::warp;
   static constexpr int64_t kTile = 64;
-  using Real = ComputeType<Scalar>;
   const Real* partial;  // [chunks, columns]
-  Scalar* sums;         // [columns]
+  Real* sums;           // [columns]
   int64_t chunks, columns;
 
   template <class Group>
@@ -69,7 +68,7 @@ struct AddChunks {
     for (int64_t c = group.rank(); c < count; c += group.size()) {
       Real total = 0;
       for (int64_t chunk = 0; chunk < chunks; ++chunk) total += partial[chunk * columns + begin + c];
-      sums[begin + c] = Scalar(total);
+      sums[begin + c] = total;
     }
   }
   Cost cost(int64_t) const {

@@ -27,7 +27,8 @@ void filter_gradients(Context& ctx, const Variable& x, const Variable& w, const 
 Variable convolution(Context& ctx, const Variable& x, const Variable& w, const ConvGeometry& geometry,
                      const Epilogue& epilogue) {
   const auto& [scale, bias, residual, relu] = epilogue;
-  const Tensor filters = scale.defined() ? fold_scale(ctx, w.value(), scale.value()) : w.value();
+  const DType dtype = x.value().dtype();
+  const Tensor filters = scale.defined() ? fold_scale(ctx, w.value(), scale.value(), dtype) : w.value_as(ctx, dtype);
   const Tensor y = conv2d(ctx, x.value(), filters, geometry, {optional(bias), optional(residual), relu});
   const Tensor kept = relu ? y : Tensor();
   return record(
@@ -50,20 +51,22 @@ Variable transposed_convolution(Context& ctx, const Variable& x, const Variable&
     return (size - 1) * geometry.stride + geometry.dilation * (window - 1) + 1 - 2 * geometry.padding;
   };
   const Shape shape{x.size(0), grown(x.size(1), w.size(1)), grown(x.size(2), w.size(2)), w.size(3)};
-  const Tensor y = conv2d_backward_data(ctx, x.value(), w.value(), shape, geometry, {optional(bias), nullptr, relu});
+  const Tensor filters = w.value_as(ctx, x.value().dtype());
+  const Tensor y = conv2d_backward_data(ctx, x.value(), filters, shape, geometry, {optional(bias), nullptr, relu});
   const Tensor kept = relu ? y : Tensor();
-  return record(
-      ctx, "transposed_convolution", y, {x, w, bias}, [x, w, bias, geometry, kept](Context& c, const Tensor& dy) {
-        const bool want_bias = bias.requires_grad();
-        const MaskedGradient g = mask_and_sum(c, dy, kept, want_bias, want_bias ? bias.grad_destination(c) : Tensor());
-        if (want_bias) bias.accumulate(c, g.sums);
-        if (x.requires_grad()) x.accumulate(c, conv2d(c, g.dy, w.value(), geometry));
-        if (w.requires_grad()) {
-          const Tensor dw = w.grad_destination(c);
-          conv2d_backward_filter(c, g.dy, x.value(), geometry, dw);
-          w.accumulate(c, dw);
-        }
-      });
+  return record(ctx, "transposed_convolution", y, {x, w, bias},
+                [x, w, bias, filters, geometry, kept](Context& c, const Tensor& dy) {
+                  const bool want_bias = bias.requires_grad();
+                  const MaskedGradient g =
+                      mask_and_sum(c, dy, kept, want_bias, want_bias ? bias.grad_destination(c) : Tensor());
+                  if (want_bias) bias.accumulate(c, g.sums);
+                  if (x.requires_grad()) x.accumulate(c, conv2d(c, g.dy, filters, geometry));
+                  if (w.requires_grad()) {
+                    const Tensor dw = w.grad_destination(c);
+                    conv2d_backward_filter(c, g.dy, x.value(), geometry, dw);
+                    w.accumulate(c, dw);
+                  }
+                });
 }
 
 }  // namespace tailseg

@@ -2,6 +2,8 @@
 //   y = relu(scale * (w conv x) + bias + residual)
 // scale and bias are per output channel (a frozen batch norm's affine, or a plain bias). The scale is folded into the
 // working filters, so that the libraries' own epilogues do the rest.
+// x, the residual and the result may be bfloat16: parameters and their gradients stay float32, and products take the
+// filters' working copy (Variable::value_as).
 #pragma once
 
 #include "autograd/variable.h"

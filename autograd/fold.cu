@@ -18,12 +18,14 @@ void check_like(const char* what, const Tensor& tensor, const Tensor& w) {
 
 }  // namespace
 
-Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale) {
+Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale, DType dtype) {
   check_shape("fold_scale: scale", scale, {w.size(0)});
-  Tensor folded = Tensor::empty(ctx, w.shape(), w.dtype());
-  dispatch_floating(w.dtype(), "fold_scale", [&]<class Scalar>(Scalar) {
+  TS_CHECK(w.dtype() == compute_dtype(dtype), "fold_scale: filters ", name_of(w.dtype()), " for ", name_of(dtype));
+  Tensor folded = Tensor::empty(ctx, w.shape(), dtype);
+  dispatch_floating(dtype, "fold_scale", [&]<class Out>(Out) {
+    using Real = ComputeType<Out>;
     for_each_item(ctx, w.size(0),
-                  FoldScale<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), folded.data<Scalar>(), taps_of(w)});
+                  FoldScale<Real, Out>{w.data<Real>(), scale.data<Real>(), folded.data<Out>(), taps_of(w)});
   });
   return folded;
 }
@@ -35,7 +37,7 @@ void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, con
   check_like("fold_scale_backward: gradient of the folded filters", dfolded, w);
   check_like("fold_scale_backward: gradient of the filters", dw, w);
   if (dscale.defined()) check_shape("fold_scale_backward: gradient of the scale", dscale, {w.size(0)});
-  dispatch_floating(w.dtype(), "fold_scale_backward", [&]<class Scalar>(Scalar) {
+  dispatch_full(w.dtype(), "fold_scale_backward", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, w.size(0),
                   FoldScaleBackward<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), dfolded.data<Scalar>(),
                                             dw.defined() ? dw.data<Scalar>() : nullptr,

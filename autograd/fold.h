@@ -4,7 +4,8 @@
 
 namespace tailseg {
 
-Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale);  // w [K, ..], scale [K]
+// scale[k] * w[k, ..], in `dtype`. w [K, ..], scale [K], both float32 (float64).
+Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale, DType dtype);
 // Gradients of fold_scale; either destination may be undefined.
 void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, const Tensor& dfolded, const Tensor& dw,
                          const Tensor& dscale);

@@ -5,25 +5,24 @@
 
 namespace tailseg {
 
-// One item = one filter; lanes walk its taps (contiguous). folded = scale[k] * w.
-template <class Scalar>
+// One item = one filter; lanes walk its taps (contiguous). folded = scale[k] * w, rounded to Out.
+template <class Scalar, class Out>
 struct FoldScale {
   static constexpr const char* name = "fold_scale";
   static constexpr Lanes lanes = Lanes::block;
   const Scalar* w;      // [K, taps]
   const Scalar* scale;  // [K]
-  Scalar* folded;       // [K, taps]
+  Out* folded;          // [K, taps]
   int64_t taps;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t k) const {
-    using Real = ComputeType<Scalar>;
-    const Real s = Real(scale[k]);
-    for (int64_t i = group.rank(); i < taps; i += group.size()) {
-      folded[k * taps + i] = Scalar(s * Real(w[k * taps + i]));
-    }
+    const Scalar s = scale[k];
+    for (int64_t i = group.rank(); i < taps; i += group.size()) folded[k * taps + i] = Out(s * w[k * taps + i]);
   }
-  Cost cost(int64_t filters) const { return {2.0 * sizeof(Scalar) * filters * taps, 1.0 * filters * taps}; }
+  Cost cost(int64_t filters) const {
+    return {double(sizeof(Scalar) + sizeof(Out)) * filters * taps, 1.0 * filters * taps};
+  }
 };
 
 // One item = one filter; lanes walk its taps. With d the gradient of the folded filters:
@@ -41,15 +40,14 @@ struct FoldScaleBackward {
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t k) const {
-    using Real = ComputeType<Scalar>;
     const Scalar* d = dfolded + k * taps;
     if (dscale) {
-      const Real total = sum_over<Real>(group, taps, [&](int64_t i) { return Real(w[k * taps + i]) * Real(d[i]); });
-      if (group.rank() == 0) dscale[k] = Scalar(total);
+      const Scalar total = sum_over<Scalar>(group, taps, [&](int64_t i) { return w[k * taps + i] * d[i]; });
+      if (group.rank() == 0) dscale[k] = total;
     }
     if (dw) {
-      const Real s = Real(scale[k]);
-      for (int64_t i = group.rank(); i < taps; i += group.size()) dw[k * taps + i] = Scalar(s * Real(d[i]));
+      const Scalar s = scale[k];
+      for (int64_t i = group.rank(); i < taps; i += group.size()) dw[k * taps + i] = s * d[i];
     }
   }
   Cost cost(int64_t filters) const { return {3.0 * sizeof(Scalar) * filters * taps, 3.0 * filters * taps}; }

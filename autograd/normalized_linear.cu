@@ -37,7 +37,7 @@ Variable normalize_rows(Context& ctx, const Variable& x, double scale, double po
 Variable normalized_linear(Context& ctx, const Variable& x, const Variable& w, const Variable& b,
                            const NormalizedOptions& options) {
   return linear(ctx, normalize_rows(ctx, x, options.temperature, options.power, options.eps),
-                normalize_rows(ctx, w, 1, options.power, options.eps), b);
+                normalize_rows(ctx, w, 1, options.power, options.eps), b, {.full = true});
 }
 
 }  // namespace tailseg

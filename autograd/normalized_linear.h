@@ -20,7 +20,7 @@ struct NormalizedOptions {
 // and eps > 0.
 Variable normalize_rows(Context& ctx, const Variable& x, double scale, double power, double eps);
 
-// x [rows, in], w [out, in], b [out] -> z [rows, out].
+// x [rows, in], w [out, in], b [out] -> z [rows, out], float32 for bfloat16 x.
 Variable normalized_linear(Context& ctx, const Variable& x, const Variable& w, const Variable& b,
                            const NormalizedOptions& options);
 

@@ -43,9 +43,16 @@ Variable::Variable(Tensor value, bool requires_grad) : state_(std::make_shared<S
   state_->requires_grad = requires_grad;
 }
 
+Tensor Variable::value_as(Context& ctx, DType dtype) const {
+  const State& mine = state();
+  if (mine.working.defined() && mine.working.dtype() == dtype) return mine.working;
+  return cast(ctx, mine.value, dtype);
+}
+
 void Variable::accumulate(Context& ctx, const Tensor& dx) const {
   if (!requires_grad()) return;
-  TS_CHECK(dx.shape() == shape(), "gradient of shape ", dx.shape(), " for a variable of shape ", shape());
+  TS_CHECK(dx.shape() == shape() && dx.dtype() == value().dtype(), "gradient ", dx.shape(), " ", name_of(dx.dtype()),
+           " for a variable ", shape(), " ", name_of(value().dtype()));
   if (!state_->grad.defined()) {
     if (state_->grad_home.defined() && !state_->grad_home.same_memory(dx)) {
       state_->grad_home.copy_from(ctx, dx);

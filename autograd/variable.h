@@ -29,6 +29,8 @@ class Variable {
 
   bool defined() const { return state_ != nullptr; }
   const Tensor& value() const { return state().value; }
+  // The value in another dtype, for products: the working copy where there is one (see set_working), else a cast.
+  Tensor value_as(Context& ctx, DType dtype) const;
   const Shape& shape() const { return state().value.shape(); }
   int64_t size(int axis) const { return state().value.size(axis); }
   bool requires_grad() const { return state_ && state_->requires_grad; }
@@ -43,6 +45,8 @@ class Variable {
   // Leaves only.
   void set_requires_grad(bool on) const { state_->requires_grad = on; }
   void set_value(Tensor value) const { state_->value = std::move(value); }  // same shape
+  // A copy of the value in another dtype, which its owner keeps up to date (ParameterStore).
+  void set_working(Tensor copy) const { state_->working = std::move(copy); }
   void set_grad_home(Tensor home) const { state_->grad_home = std::move(home); }
   void clear_grad() const { state_->grad = Tensor(); }
 
@@ -50,7 +54,8 @@ class Variable {
   struct Node;
   struct State {
     Tensor value;
-    Tensor grad;
+    Tensor working;
+    Tensor grad;       // of the value's dtype
     Tensor grad_home;  // a slice of the parameters' gradient arena
     std::shared_ptr<Node> node;
     const char* ran = nullptr;  // the op that made the value, once its node has run

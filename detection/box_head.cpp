@@ -43,15 +43,17 @@ Variable BoxHead::features(Context& ctx, const Variable& pooled) const {
   SpanScope span(ctx, "forward/box_head");
   check_shape("box head: pooled features", pooled.value(), {-1, options_.pooled, options_.pooled, -1});
   const Variable flat = reshape(ctx, pooled, {pooled.size(0), pooled.size(1) * pooled.size(2) * pooled.size(3)});
-  return fc7_(ctx, fc6_(ctx, flat, true), true);
+  return fc7_(ctx, fc6_(ctx, flat, {.relu = true}), {.relu = true});
 }
 
 Variable BoxHead::class_logits(Context& ctx, const Variable& features) const {
-  if (!options_.normalized) return cls_score_(ctx, features);
+  if (!options_.normalized) return cls_score_(ctx, features, {.full = true});
   return normalized_linear(ctx, features, cls_score_.weight, cls_score_.bias, *options_.normalized);
 }
 
-Variable BoxHead::all_deltas(Context& ctx, const Variable& features) const { return bbox_pred_(ctx, features); }
+Variable BoxHead::all_deltas(Context& ctx, const Variable& features) const {
+  return bbox_pred_(ctx, features, {.full = true});
+}
 
 Variable BoxHead::deltas(Context& ctx, const Variable& features, const Tensor& label) const {
   return selective_deltas(ctx, features, bbox_pred_.weight, bbox_pred_.bias,

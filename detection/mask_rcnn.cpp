@@ -1,6 +1,7 @@
 #include "detection/mask_rcnn.h"
 
 #include "autograd/arithmetic.h"
+#include "tensor/elementwise.h"
 #include "tensor/profiler.h"
 
 namespace tailseg {
@@ -47,6 +48,7 @@ MaskRcnn::MaskRcnn(ParameterStore& store, const MaskRcnnOptions& options)
       fpn_(Scope(store, "backbone.fpn"), backbone_.channels(), options_.fpn),
       rpn_(Scope(store, "rpn.head"), options_.fpn.channels, anchors_per_cell(options_.anchors)),
       heads_(Scope(store, "roi_heads"), options_.fpn.channels, options_) {
+  if (options_.bfloat16) store.set_working_dtype(DType::bfloat16);
   if (!options_.calibration) return;
   for (const ParameterEntry& entry : store.entries()) {
     if (!is_calibrated(entry.name)) entry.variable.set_requires_grad(false);
@@ -60,7 +62,8 @@ void MaskRcnn::check_ready(Context& ctx) const {
 MaskRcnn::Features MaskRcnn::run_backbone(Context& ctx, const ImageBatch& images, bool training) {
   check_shape("Mask R-CNN: sizes", images.sizes, {images.pixels.size(0), 2});
   Features features;
-  features.pyramid = fpn_(ctx, backbone_(ctx, Variable(images.pixels), training));
+  const Tensor pixels = options_.bfloat16 ? cast(ctx, images.pixels, DType::bfloat16) : images.pixels;
+  features.pyramid = fpn_(ctx, backbone_(ctx, Variable(pixels), training));
   features.rpn = rpn_(ctx, features.pyramid);
   features.anchors = anchors_for(ctx, features, images);
   return features;

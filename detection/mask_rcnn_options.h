@@ -20,6 +20,9 @@ namespace tailseg {
 
 struct MaskRcnnOptions {
   int64_t classes = 80;
+  // bfloat16: features, their gradients and the filters that they meet. What the heads predict, losses, boxes,
+  // normalisers, parameters and their gradients stay float32.
+  bool bfloat16 = false;
   ResNetOptions backbone;
   FpnOptions fpn;
 

@@ -37,10 +37,6 @@ RandomKey seeded(RandomKey key, const StepKey& step) {
   return key;
 }
 
-Tensor in_full(Context& ctx, const Tensor& x) {
-  return x.dtype() == DType::bfloat16 ? cast(ctx, x, DType::float32) : x;
-}
-
 // The running sum of what the stages give, and in the end their mean.
 class Mean {
  public:
@@ -60,7 +56,7 @@ class StageScores {
  public:
   explicit StageScores(bool of_mean_logits) : of_mean_logits_(of_mean_logits) {}
   void add(Context& ctx, const ClassLoss& loss, const Variable& logits) {
-    mean_.add(ctx, of_mean_logits_ ? in_full(ctx, logits.value()) : loss.scores(ctx, logits.value()));
+    mean_.add(ctx, of_mean_logits_ ? logits.value() : loss.scores(ctx, logits.value()));
   }
   Tensor result(Context& ctx, const ClassLoss& loss) const {
     return of_mean_logits_ ? loss.scores(ctx, mean_.result(ctx)) : mean_.result(ctx);
@@ -151,7 +147,8 @@ void RoiHeads::add_remembered(Context& ctx, const Stage& stage, BoxRows& rows, c
   const Tensor draws = uniform_draws(ctx, {1, memory.draws()}, {seeded(stage.memory, key), key.step, {}, {}});
   const MemoryRows past = memory.draw(ctx, stage.box.loss().running_scores(), draws.reshape({memory.draws()}));
   const int64_t count = past.labels.size(0);
-  const Variable features(past.features.reshape(rows.pooled.shape().with(0, count)));
+  const Variable features(
+      cast(ctx, past.features, rows.pooled.value().dtype()).reshape(rows.pooled.shape().with(0, count)));
   rows.pooled = concat_rows(ctx, {rows.pooled, features});
   rows.label = joined_rows(ctx, rows.label, past.labels);
   rows.deltas = joined_rows(ctx, rows.deltas, past.deltas);
@@ -235,7 +232,7 @@ BoxSet RoiHeads::refined(Context& ctx, const Stage& stage, const RoiTargets& roi
                       .truth = &truth.boxes,
                       .place = stage.truth_place,
                       .rows = seen.rows,
-                      .deltas = in_full(ctx, seen.offsets),
+                      .deltas = seen.offsets,
                       .image_sizes = images.sizes},
                      {stage.coder, options_.cascade.resample, !options_.cascade.resample});
 }
@@ -271,7 +268,7 @@ RoiHeads::Scored RoiHeads::score(Context& ctx, const std::vector<Variable>& pyra
     if (dual) calibrated.add(ctx, stage.calibrated->loss(), stage.calibrated->logits(ctx, stage.box, {pooled, x}));
     out.deltas = stage.box.all_deltas(ctx, x).value();
     if (s + 1 == stages_.size()) break;
-    const Tensor moved = decode_boxes(ctx, boxes, in_full(ctx, out.deltas), stage.coder, {.sizes = &images.sizes});
+    const Tensor moved = decode_boxes(ctx, boxes, out.deltas, stage.coder, {.sizes = &images.sizes});
     out.proposals.boxes = moved.reshape(out.proposals.boxes.shape());
   }
   out.scores = original.result(ctx, stages_.back().box.loss());

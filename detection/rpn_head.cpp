@@ -25,11 +25,15 @@ std::vector<Variable> RpnHead::operator()(Context& ctx, const std::vector<Variab
     weights.push_back(padding_weight_);
     biases.push_back(padding_bias_);
   }
+  const int64_t channels = conv_.weight.size(0);
   const Variable weight = concat_rows(ctx, weights), bias = concat_rows(ctx, biases);
   std::vector<Variable> out;
-  for (const Variable& level : pyramid) {
-    out.push_back(convolution(ctx, conv_(ctx, level, true), weight, {},
-                              {.scale = {}, .bias = bias, .residual = {}, .relu = false}));
+  const Variable rows = reshape(ctx, weight, {packed_channels(), channels});
+  for (const Variable& level : pyramid) {  // a 1x1 convolution is a product of pixels
+    const Variable x = conv_(ctx, level, true);
+    const Variable pixels = reshape(ctx, x, {x.size(0) * x.size(1) * x.size(2), channels});
+    out.push_back(reshape(ctx, linear(ctx, pixels, rows, bias, {.full = true}),
+                          {x.size(0), x.size(1), x.size(2), packed_channels()}));
   }
   return out;
 }

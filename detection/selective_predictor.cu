@@ -8,6 +8,7 @@ namespace {
 
 struct Layer {
   Variable x, w, b;
+  Tensor filters;  // w in x's dtype
   Tensor label, filter_of;
   SelectiveShape shape;
   NormalizedOptions norm;
@@ -25,10 +26,10 @@ void forward(Context& ctx, const Layer& l, const Tensor& y) {
   for_each_item(ctx, l.shape.rois * l.shape.tiles,
                 SelectiveForward<Scalar>{l.shape,
                                          l.x.value().data<Scalar>(),
-                                         l.w.value().data<Scalar>(),
-                                         l.b.value().data<Scalar>(),
+                                         l.filters.data<Scalar>(),
+                                         l.b.value().data<Real>(),
                                          l.label.data<int32_t>(),
-                                         y.data<Scalar>(),
+                                         y.data<Real>(),
                                          data_or_null<Real>(l.factor),
                                          data_or_null<Real>(l.bend),
                                          {Real(l.norm.temperature), Real(l.norm.power), Real(l.norm.eps)}});
@@ -49,15 +50,15 @@ void backward(Context& ctx, const Layer& l, const Tensor& dy) {
     db_tiles = Tensor::empty(ctx, {s.rois * s.tiles, s.outputs}, dtype_of<Real>());
   }
   for_each_item(ctx, s.rois * s.tiles,
-                SelectiveBackward<Scalar>{s, l.x.value().data<Scalar>(), l.w.value().data<Scalar>(), dy.data<Scalar>(),
+                SelectiveBackward<Scalar>{s, l.x.value().data<Scalar>(), l.filters.data<Scalar>(), dy.data<Real>(),
                                           l.label.data<int32_t>(), data_or_null<Scalar>(dx),
                                           data_or_null<Real>(dw_tiles), data_or_null<Real>(db_tiles),
                                           data_or_null<Real>(l.factor), data_or_null<Real>(l.bend)});
   if (dw.defined() || db.defined()) {
-    for_each_item(ctx, s.filters,
-                  SelectiveFilterGradient<Scalar>{s, l.label.data<int32_t>(), data_or_null<Real>(dw_tiles),
-                                                  data_or_null<Real>(db_tiles), data_or_null<Scalar>(dw),
-                                                  data_or_null<Scalar>(db)});
+    for_each_item(
+        ctx, s.filters,
+        SelectiveFilterGradient<Real>{s, l.label.data<int32_t>(), data_or_null<Real>(dw_tiles),
+                                      data_or_null<Real>(db_tiles), data_or_null<Real>(dw), data_or_null<Real>(db)});
   }
   if (dx.defined()) l.x.accumulate(ctx, dx);
   if (dw.defined()) l.w.accumulate(ctx, dw);
@@ -74,17 +75,17 @@ Variable run(Context& ctx, const char* name, Layer layer, const Shape& result, c
     shape.filter_of = options.filter_of.data<int32_t>();
     shape.classes = options.filter_of.size(0);
   }
-  const DType dtype = layer.x.value().dtype();
+  const DType dtype = layer.x.value().dtype(), real = compute_dtype(dtype);
+  layer.filters = layer.w.value_as(ctx, dtype);
   if (options.normalized) {
     layer.norm = *options.normalized;
-    const DType real = dtype == DType::float64 ? dtype : DType::float32;
     layer.factor = Tensor::empty(ctx, {shape.rois, shape.positions}, real);
     layer.bend = Tensor::empty(ctx, {shape.rois, shape.positions}, real);
   }
-  const Tensor y = Tensor::empty(ctx, result, dtype);
+  const Tensor y = Tensor::empty(ctx, result, real);
   dispatch_floating(dtype, name, [&]<class Scalar>(Scalar) { forward<Scalar>(ctx, layer, y); });
   return record(ctx, name, y, {layer.x, layer.w, layer.b}, [layer, name](Context& c, const Tensor& dy) {
-    dispatch_floating(dy.dtype(), name, [&]<class Scalar>(Scalar) { backward<Scalar>(c, layer, dy); });
+    dispatch_floating(layer.x.value().dtype(), name, [&]<class Scalar>(Scalar) { backward<Scalar>(c, layer, dy); });
   });
 }
 
@@ -98,7 +99,7 @@ Variable selective_mask(Context& ctx, const Variable& features, const Variable& 
   const NormalizedOptions* norm = options.normalized;
   const Variable filters = norm ? normalize_rows(ctx, weight, 1, norm->power, norm->eps) : weight;
   const SelectiveShape shape{features.size(0), rows * columns, 1, features.size(3), weight.size(0), columns, rows};
-  return run(ctx, "selective_mask", {features, filters, bias, label, {}, shape, {}, {}, {}},
+  return run(ctx, "selective_mask", {features, filters, bias, {}, label, {}, shape, {}, {}, {}},
              {features.size(0), rows, columns}, options);
 }
 
@@ -109,7 +110,7 @@ Variable selective_deltas(Context& ctx, const Variable& features, const Variable
   TS_CHECK(weight.size(0) % 4 == 0, "selective_deltas: weight ", weight.shape(), "; expected 4 rows a class");
   TS_CHECK(!options.normalized, "selective_deltas: box offsets come from a plain layer (METHODS 2.1)");
   const SelectiveShape shape{features.size(0), 1, 4, features.size(1), weight.size(0) / 4, 1, 1};
-  return run(ctx, "selective_deltas", {features, weight, bias, label, {}, shape, {}, {}, {}}, {features.size(0), 4},
+  return run(ctx, "selective_deltas", {features, weight, bias, {}, label, {}, shape, {}, {}, {}}, {features.size(0), 4},
              options);
 }
 

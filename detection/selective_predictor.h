@@ -1,6 +1,7 @@
 // Class-selective predictors (DESIGN 4): the last layer of the mask head, and of the box head in training, computed for
 // each RoI's own class only. The results are those of the full layer followed by a pick; a [RoIs, 1203, 28, 28] tensor
-// never exists. Gradients are gathered class by class, in the RoIs' order.
+// never exists. Gradients are gathered class by class, in the RoIs' order. Results are float32 for bfloat16 features
+// too, and so are the parameters.
 #pragma once
 
 #include "autograd/normalized_linear.h"

@@ -34,9 +34,9 @@ struct SelectiveForward {
   SelectiveShape shape;
   const Scalar* x;         // [R, P, F]
   const Scalar* w;         // [K * J, F]
-  const Scalar* b;         // [K * J]
+  const Real* b;           // [K * J]
   const int32_t* labels;   // [R]
-  Scalar* y;               // [R, P, J]
+  Real* y;                 // [R, P, J]
   Real* factor = nullptr;  // [R, P] or null: not normalised
   Real* bend = nullptr;    // [R, P] pull * (w . x), likewise
   RowNormValues<Real> norm = {};
@@ -46,7 +46,7 @@ struct SelectiveForward {
     const int64_t roi = item / shape.tiles, begin = item % shape.tiles * shape.tile;
     const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.filter(labels[roi]);
     const Scalar* rows = x + roi * shape.positions * shape.features;
-    Scalar* out = y + roi * shape.positions * shape.outputs;
+    Real* out = y + roi * shape.positions * shape.outputs;
     for (int64_t p = begin; p < end; ++p) {
       for (int64_t j = 0; j < shape.outputs; ++j) {
         Real total = Real(0);
@@ -55,9 +55,9 @@ struct SelectiveForward {
           const Scalar* filter = w + (k * shape.outputs + j) * shape.features;
           total = sum_over<Real>(group, shape.features, [&](int64_t f) { return Real(filter[f]) * Real(row[f]); });
           if (factor) total = normalized(group, roi * shape.positions + p, row, total);
-          total += Real(b[k * shape.outputs + j]);
+          total += b[k * shape.outputs + j];
         }
-        if (group.rank() == 0) out[p * shape.outputs + j] = Scalar(total);
+        if (group.rank() == 0) out[p * shape.outputs + j] = total;
       }
     }
   }
@@ -88,7 +88,7 @@ struct SelectiveBackward {
   SelectiveShape shape;
   const Scalar* x;
   const Scalar* w;
-  const Scalar* dy;  // [R, P, J]
+  const Real* dy;  // [R, P, J]
   const int32_t* labels;
   Scalar* dx;                    // [R, P, F] or null
   Real* dw_tiles;                // [R * tiles, J, F] or null
@@ -109,9 +109,8 @@ struct SelectiveBackward {
     }
     if (db_tiles && k >= 0) {
       for (int64_t j = 0; j < shape.outputs; ++j) {
-        const Scalar* column = dy + (roi * shape.positions + begin) * shape.outputs + j;
-        const Real total =
-            sum_over<Real>(group, end - begin, [&](int64_t p) { return Real(column[p * shape.outputs]); });
+        const Real* column = dy + (roi * shape.positions + begin) * shape.outputs + j;
+        const Real total = sum_over<Real>(group, end - begin, [&](int64_t p) { return column[p * shape.outputs]; });
         if (group.rank() == 0) db_tiles[item * shape.outputs + j] = total;
       }
     }
@@ -122,8 +121,8 @@ struct SelectiveBackward {
   }
 
  private:
-  TS_HD Real scaled(Scalar seed, int64_t roi, int64_t p) const {
-    return factor ? Real(seed) * factor[roi * shape.positions + p] : Real(seed);
+  TS_HD Real scaled(Real seed, int64_t roi, int64_t p) const {
+    return factor ? seed * factor[roi * shape.positions + p] : seed;
   }
   TS_HD void clear(Scalar* to, int64_t rows, int64_t count) const {
     for (int64_t p = 0; p < rows; ++p) {
@@ -133,13 +132,13 @@ struct SelectiveBackward {
   template <int64_t kRun>
   TS_HD void input_gradient(int64_t roi, int64_t begin, int64_t end, int64_t k, int64_t f, int64_t count) const {
     for (int64_t p = begin; p < end; ++p) {
-      const Scalar* seed = dy + (roi * shape.positions + p) * shape.outputs;
+      const Real* seed = dy + (roi * shape.positions + p) * shape.outputs;
       Real sums[kRun] = {};
       for (int64_t j = 0; j < shape.outputs; ++j) {
         add_scaled<kRun>(sums, scaled(seed[j], roi, p), w + (k * shape.outputs + j) * shape.features + f, count);
       }
       if (bend) {
-        const Real back = -Real(seed[0]) * bend[roi * shape.positions + p];
+        const Real back = -seed[0] * bend[roi * shape.positions + p];
         add_scaled<kRun>(sums, back, x + (roi * shape.positions + p) * shape.features + f, count);
       }
       Scalar* to = dx + (roi * shape.positions + p) * shape.features + f;
@@ -161,17 +160,16 @@ struct SelectiveBackward {
 };
 
 // Adds the tiles of each filter's RoIs, in their order. One item = one class's filters; lanes walk the features.
-template <class Scalar>
+template <class Real>
 struct SelectiveFilterGradient {
   static constexpr const char* name = "selective_filter_gradient";
   static constexpr Lanes lanes = Lanes::block;
-  using Real = ComputeType<Scalar>;
   SelectiveShape shape;
   const int32_t* labels;
   const Real* dw_tiles;
   const Real* db_tiles;
-  Scalar* dw;  // [K * J, F] or null
-  Scalar* db;  // [K * J] or null
+  Real* dw;  // [K * J, F] or null
+  Real* db;  // [K * J] or null
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t k) const {
@@ -193,12 +191,12 @@ struct SelectiveFilterGradient {
           total += db_tiles[tile * shape.outputs + j];
         }
       }
-      db[k * shape.outputs + j] = Scalar(total);
+      db[k * shape.outputs + j] = total;
     }
   }
   Cost cost(int64_t items) const {
     const double tiles = double(shape.rois) * double(shape.tiles) * double(shape.outputs);
-    return {(sizeof(Real) * tiles + sizeof(Scalar) * double(items * shape.outputs)) * double(shape.features),
+    return {(sizeof(Real) * (tiles + double(items * shape.outputs))) * double(shape.features),
             tiles * double(shape.features) + double(items) * double(shape.rois) * 3};
   }
 
@@ -213,8 +211,8 @@ struct SelectiveFilterGradient {
         for (int64_t v = 0; v < count; ++v) sums[v] += part[v];
       }
     }
-    Scalar* to = dw + (k * shape.outputs + j) * shape.features + f;
-    for (int64_t v = 0; v < count; ++v) to[v] = Scalar(sums[v]);
+    Real* to = dw + (k * shape.outputs + j) * shape.features + f;
+    for (int64_t v = 0; v < count; ++v) to[v] = sums[v];
   }
 };
 

@@ -2,7 +2,6 @@
 
 #include "autograd/batch_norm.h"
 #include "autograd/fold.h"
-#include "autograd/linear.h"
 
 namespace tailseg {
 
@@ -61,8 +60,8 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, const Initializer& w
   bias = scope.store().add_parameter(scope.full("bias"), {out}, bias_init);
 }
 
-Variable Linear::operator()(Context& ctx, const Variable& x, bool relu) const {
-  return linear(ctx, x, weight, bias, relu);
+Variable Linear::operator()(Context& ctx, const Variable& x, const LinearOptions& options) const {
+  return linear(ctx, x, weight, bias, options);
 }
 
 }  // namespace tailseg

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "autograd/convolution.h"
+#include "autograd/linear.h"
 #include "nn/parameter.h"
 
 namespace tailseg {
@@ -66,7 +67,7 @@ struct Linear {
   // flattened_channels > 0: the input is a flattened [H, W, C] map with that many channels (file order C, H, W).
   Linear(const Scope& scope, int64_t in, int64_t out, const Initializer& weight_init, const Initializer& bias_init,
          int64_t flattened_channels = 0);
-  Variable operator()(Context& ctx, const Variable& x, bool relu = false) const;
+  Variable operator()(Context& ctx, const Variable& x, const LinearOptions& options = {}) const;
 };
 
 }  // namespace tailseg

@@ -76,6 +76,7 @@ void Optimizer::step(double learning_rate) {
       }
     }
   });
+  store_.refresh_working();
 }
 
 HostTensors Optimizer::state_dict() const {

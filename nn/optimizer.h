@@ -23,7 +23,7 @@ class Optimizer {
  public:
   Optimizer(ParameterStore& store, const OptimizerOptions& options);
 
-  // One update from the gradients in the arena. `store` must be consolidated.
+  // One update from the gradients in the arena, and of the working copies. `store` must be consolidated.
   void step(double learning_rate);
   // [1] on the device: the L2 norm of the last step's gradients, before clipping.
   const Tensor& gradient_norm() const { return norm_; }

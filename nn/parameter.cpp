@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tensor/elementwise.h"
 #include "tensor/parallel.h"
 #include "tensor/philox.h"
 
@@ -88,7 +89,8 @@ Initializer Initializer::pytorch_default(int64_t fan_in) {
   return uniform(1.0 / std::sqrt(static_cast<double>(fan_in)));
 }
 
-ParameterStore::ParameterStore(Context& ctx, uint64_t seed, DType dtype) : ctx_(ctx), seed_(seed), dtype_(dtype) {
+ParameterStore::ParameterStore(Context& ctx, uint64_t seed, DType dtype)
+    : ctx_(ctx), seed_(seed), dtype_(dtype), working_dtype_(dtype) {
   TS_CHECK(dtype == DType::float32 || dtype == DType::float64, "parameters are float32 (float64 in tests), not ",
            name_of(dtype));
 }
@@ -121,6 +123,13 @@ void ParameterStore::freeze(const std::string& prefix) {
   }
 }
 
+void ParameterStore::set_working_dtype(DType dtype) {
+  TS_CHECK(compute_dtype(dtype) == dtype_, "a working copy in ", name_of(dtype), " of parameters in ", name_of(dtype_));
+  TS_CHECK(!values_.defined(), "set_working_dtype after consolidate");
+  working_dtype_ = dtype;
+  make_working();
+}
+
 void ParameterStore::consolidate() {
   std::vector<std::pair<Variable, int64_t>> places;  // each trained parameter's first element
   int64_t total = 0;
@@ -144,6 +153,24 @@ void ParameterStore::consolidate() {
   ctx_.allocator()->drop_cache();  // the parameters' first homes: no later tensor has their sizes
   gradients_ = Tensor::zeros(ctx_, {total}, dtype_);
   for (const auto& [variable, at] : places) variable.set_grad_home(slice(gradients_, variable, at));
+  if (working_dtype_ == dtype_) return;
+  working_ = Tensor::empty(ctx_, {total}, working_dtype_);
+  for (const auto& [variable, at] : places) variable.set_working(slice(working_, variable, at));
+  make_working();
+}
+
+void ParameterStore::refresh_working() {
+  if (working_.defined()) cast_into(ctx_, values_, working_);
+}
+
+// The copies of all parameters, also of those without a place in the arena: frozen ones, and all before consolidate.
+void ParameterStore::make_working() {
+  if (working_dtype_ == dtype_) return;
+  for (const ParameterEntry& entry : entries_) {
+    const bool in_arena = working_.defined() && entry.variable.requires_grad();
+    if (!entry.buffer && !in_arena) entry.variable.set_working(cast(ctx_, entry.variable.value(), working_dtype_));
+  }
+  refresh_working();
 }
 
 const ParameterEntry* ParameterStore::find(const std::string& name) const {
@@ -206,6 +233,7 @@ ParameterStore::LoadReport ParameterStore::load_state_dict(const HostTensors& te
       memory[i] = file[static_cast<size_t>(map.file_index(static_cast<int64_t>(i)))];
     entry->variable.value().copy_from(ctx_, tensor_of(ctx_, entry->variable.shape(), dtype_, memory));
   }
+  make_working();
   return report;
 }
 

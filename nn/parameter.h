@@ -1,6 +1,10 @@
 // Where a network's numbers live. Layers register their parameters and buffers here under torchvision's names; the
 // store keeps them in order, lays all trained parameters out in one arena (values, gradients, optimiser state side by
 // side), and converts to and from the files' axis order at the state dict and nowhere else.
+//
+// Mixed precision: values, gradients and files are float32 (the masters). With a working dtype of bfloat16 there is one
+// more arena, the rounded copy that products read (Variable::value_as). It is derived data: refresh_working makes it
+// anew, which the optimiser does after each step, and the store after loading.
 #pragma once
 
 #include <string>
@@ -53,11 +57,18 @@ class ParameterStore {
 
   // Takes every parameter whose name begins with `prefix` out of training. Before consolidate.
   void freeze(const std::string& prefix);
+  // bfloat16: products read rounded copies of the parameters, which are made here for those that have been added.
+  void set_working_dtype(DType dtype);
   // Moves trained parameters into the arena: those with norm set last, so that an optimiser can treat them apart.
   void consolidate();
+  // Rounds the trained masters into their working copies: after a step. make_working: all of them, also the frozen
+  // ones; loading does it, and whoever else writes to parameters calls it.
+  void refresh_working();
+  void make_working();
 
   Context& context() const { return ctx_; }
   DType dtype() const { return dtype_; }
+  DType working_dtype() const { return working_dtype_; }
   const std::vector<ParameterEntry>& entries() const { return entries_; }
   const ParameterEntry* find(const std::string& name) const;
   int64_t trained_elements() const { return values_.defined() ? values_.elements() : 0; }
@@ -79,9 +90,9 @@ class ParameterStore {
  private:
   Context& ctx_;
   uint64_t seed_;
-  DType dtype_;
+  DType dtype_, working_dtype_;
   std::vector<ParameterEntry> entries_;
-  Tensor values_, gradients_;
+  Tensor values_, gradients_, working_;
   int64_t norm_begin_ = 0;
 };
 

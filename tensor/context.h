@@ -34,6 +34,7 @@ class Context {
   Device device() const { return device_; }
   int threads() const { return threads_; }
   MathMode math() const { return math_; }
+  void set_math(MathMode math) { math_ = math; }
   const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
   void* stream() const { return stream_; }  // cudaStream_t; nullptr on the CPU
   void synchronize();                       // waits for the device; never called inside a training step

@@ -17,12 +17,20 @@ int64_t channels_of_group(const char* what, const ConvGeometry& geometry, int64_
   return channels / groups;
 }
 
-void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels, DType dtype) {
+// For what is not rounded to the data's bfloat16.
+void check_full(const char* what, const Tensor& tensor, DType data) {
+  TS_CHECK(tensor.dtype() == compute_dtype(data), what, ": expected ", name_of(compute_dtype(data)), ", got ",
+           name_of(tensor.dtype()));
+}
+
+void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels, DType data) {
   if (!epilogue.bias) return;
   check_shape(what, *epilogue.bias, {channels});
-  TS_CHECK(epilogue.bias->dtype() == dtype, what, ": expected ", name_of(dtype), ", got ",
-           name_of(epilogue.bias->dtype()));
+  check_full(what, *epilogue.bias, data);
 }
+
+// Does a library have this dtype on the CPU?
+bool is_for_library(DType dtype) { return dtype == DType::float32 || dtype == DType::bfloat16; }
 
 bool is_empty(const Tensor& a, const Tensor& b) { return a.elements() == 0 || b.elements() == 0; }
 
@@ -61,7 +69,7 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
     conv2d_naive(ctx, x, w, geometry, epilogue, y);
   else if (ctx.device().is_cuda())
     conv2d_cuda(ctx, x, w, geometry, epilogue, y);
-  else if (x.dtype() != DType::float32 || !conv2d_onednn(ctx, x, w, geometry, epilogue, y)) {
+  else if (!is_for_library(x.dtype()) || !conv2d_onednn(ctx, x, w, geometry, epilogue, y)) {
     conv2d_naive(ctx, x, w, geometry, epilogue, y);
   }
   return y;
@@ -88,7 +96,7 @@ Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, con
     conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
   else if (ctx.device().is_cuda())
     conv2d_backward_data_cuda(ctx, dy, w, geometry, epilogue, dx);
-  else if (dy.dtype() != DType::float32 || !conv2d_backward_data_onednn(ctx, dy, w, geometry, epilogue, dx)) {
+  else if (!is_for_library(dy.dtype()) || !conv2d_backward_data_onednn(ctx, dy, w, geometry, epilogue, dx)) {
     conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
   }
   return dx;
@@ -107,11 +115,11 @@ void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, con
   check_device(ctx, "conv2d_backward_filter", "input", x);
   check_device(ctx, "conv2d_backward_filter", "gradient", dy);
   check_device(ctx, "conv2d_backward_filter", "result", out);
-  check_same_dtype("conv2d_backward_filter: input and result", x, out);
+  check_full("conv2d_backward_filter: result", out, x.dtype());
   if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
   if (ctx.device().is_cuda())
     conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);
-  else if (x.dtype() != DType::float32 || !conv2d_backward_filter_onednn(ctx, x, dy, geometry, out)) {
+  else if (!is_for_library(x.dtype()) || !conv2d_backward_filter_onednn(ctx, x, dy, geometry, out)) {
     conv2d_backward_filter_naive(ctx, x, dy, geometry, out);
   }
 }

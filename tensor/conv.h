@@ -2,6 +2,7 @@
 // of both (and for float64). Activations are [N, H, W, C], filters [K, R, S, C] (K out, C in, R x S the window).
 // With G groups, outputs [g K/G, (g+1) K/G) read inputs [g C/G, (g+1) C/G) only, and filters are [K, R, S, C/G].
 // A transposed convolution's forward pass is conv2d_backward_data.
+// bfloat16 is storage: sums are float32, and so are the bias and the gradient of the filters (compute_dtype).
 #pragma once
 
 #include "tensor/tensor.h"
@@ -19,7 +20,7 @@ struct ConvGeometry {
 };
 
 struct ConvEpilogue {                // y = relu(conv + bias + residual), each part optional
-  const Tensor* bias = nullptr;      // [K]
+  const Tensor* bias = nullptr;      // [K], of y's compute_dtype
   const Tensor* residual = nullptr;  // shape of y
   bool relu = false;
 };
@@ -30,7 +31,7 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
 // dy [N, P, Q, K], w -> dx of the given shape [N, H, W, C].
 Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
                             const ConvGeometry& geometry, const ConvEpilogue& epilogue = {});
-// x, dy -> dw of out's shape [K, R, S, C/G], written to out.
+// x, dy -> dw of out's shape [K, R, S, C/G], written to out, which has the compute_dtype of x.
 void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
                             const Tensor& out);
 

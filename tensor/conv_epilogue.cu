@@ -11,9 +11,9 @@ void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epil
   if (y.elements() == 0) return;
   dispatch_floating(y.dtype(), "conv_epilogue", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, y.elements() / channels,
-                  ConvEpilogueBody<Scalar>{y.data<Scalar>(), epilogue.bias ? epilogue.bias->data<Scalar>() : nullptr,
-                                           epilogue.residual ? epilogue.residual->data<Scalar>() : nullptr, channels,
-                                           epilogue.relu});
+                  ConvEpilogueBody<Scalar>{
+                      y.data<Scalar>(), epilogue.bias ? epilogue.bias->data<ComputeType<Scalar>>() : nullptr,
+                      epilogue.residual ? epilogue.residual->data<Scalar>() : nullptr, channels, epilogue.relu});
   });
 }
 

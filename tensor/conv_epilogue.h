@@ -6,7 +6,7 @@
 
 namespace tailseg {
 
-// y [N, P, Q, K]; bias [K], residual as y.
+// y [N, P, Q, K]; bias [K] of its compute_dtype, residual as y.
 void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epilogue);
 
 }  // namespace tailseg

@@ -9,9 +9,9 @@ template <class Scalar>
 struct ConvEpilogueBody {
   static constexpr const char* name = "conv_epilogue";
   static constexpr Lanes lanes = Lanes::warp;
-  Scalar* y;               // [pixels, channels]
-  const Scalar* bias;      // [channels] or null
-  const Scalar* residual;  // as y or null
+  Scalar* y;                        // [pixels, channels]
+  const ComputeType<Scalar>* bias;  // [channels] or null
+  const Scalar* residual;           // as y or null
   int64_t channels;
   bool relu;
 
@@ -21,7 +21,7 @@ struct ConvEpilogueBody {
     for (int64_t c = group.rank(); c < channels; c += group.size()) {
       const int64_t at = pixel * channels + c;
       Real value = Real(y[at]);
-      if (bias) value += Real(bias[c]);
+      if (bias) value += bias[c];
       if (residual) value += Real(residual[at]);
       y[at] = Scalar(relu ? math::max(value, Real(0)) : value);
     }

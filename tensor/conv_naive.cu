@@ -22,17 +22,18 @@ void conv2d_naive(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeom
   dispatch_floating(x.dtype(), "conv2d", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, y.elements(),
                   ConvForwardNaive<Scalar>{sizes_of(x, w, y, geometry), x.data<Scalar>(), w.data<Scalar>(),
-                                           optional<Scalar>(epilogue.bias), optional<Scalar>(epilogue.residual),
-                                           y.data<Scalar>(), epilogue.relu});
+                                           optional<ComputeType<Scalar>>(epilogue.bias),
+                                           optional<Scalar>(epilogue.residual), y.data<Scalar>(), epilogue.relu});
   });
 }
 
 void conv2d_backward_data_naive(Context& ctx, const Tensor& dy, const Tensor& w, const ConvGeometry& geometry,
                                 const ConvEpilogue& epilogue, const Tensor& dx) {
   dispatch_floating(dy.dtype(), "conv2d_backward_data", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, dx.elements(),
-                  ConvBackwardDataNaive<Scalar>{sizes_of(dx, w, dy, geometry), dy.data<Scalar>(), w.data<Scalar>(),
-                                                optional<Scalar>(epilogue.bias), dx.data<Scalar>(), epilogue.relu});
+    for_each_item(
+        ctx, dx.elements(),
+        ConvBackwardDataNaive<Scalar>{sizes_of(dx, w, dy, geometry), dy.data<Scalar>(), w.data<Scalar>(),
+                                      optional<ComputeType<Scalar>>(epilogue.bias), dx.data<Scalar>(), epilogue.relu});
   });
 }
 
@@ -41,7 +42,7 @@ void conv2d_backward_filter_naive(Context& ctx, const Tensor& x, const Tensor& d
   dispatch_floating(x.dtype(), "conv2d_backward_filter", [&]<class Scalar>(Scalar) {
     for_each_item(ctx, dw.elements(),
                   ConvBackwardFilterNaive<Scalar>{sizes_of(x, dw, dy, geometry), x.data<Scalar>(), dy.data<Scalar>(),
-                                                  dw.data<Scalar>()});
+                                                  dw.data<ComputeType<Scalar>>()});
   });
 }
 

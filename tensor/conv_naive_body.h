@@ -33,8 +33,8 @@ struct ConvForwardNaive {
   ConvSizes g;
   const Scalar* x;
   const Scalar* w;
-  const Scalar* bias;      // [k] or null
-  const Scalar* residual;  // as y or null
+  const ComputeType<Scalar>* bias;  // [k] or null
+  const Scalar* residual;           // as y or null
   Scalar* y;
   bool relu;
 
@@ -56,7 +56,7 @@ struct ConvForwardNaive {
       }
     }
     total = group.sum(total);
-    if (bias) total += Real(bias[k]);
+    if (bias) total += bias[k];
     if (residual) total += Real(residual[item]);
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) y[item] = Scalar(total);
@@ -72,7 +72,7 @@ struct ConvBackwardDataNaive {
   ConvSizes g;
   const Scalar* dy;
   const Scalar* w;
-  const Scalar* bias;  // [c] or null: a transposed convolution's
+  const ComputeType<Scalar>* bias;  // [c] or null: a transposed convolution's
   Scalar* dx;
   bool relu;
 
@@ -96,7 +96,7 @@ struct ConvBackwardDataNaive {
       }
     }
     total = group.sum(total);
-    if (bias) total += Real(bias[c]);
+    if (bias) total += bias[c];
     if (relu) total = math::max(total, Real(0));
     if (group.rank() == 0) dx[item] = Scalar(total);
   }
@@ -111,7 +111,7 @@ struct ConvBackwardFilterNaive {
   ConvSizes g;
   const Scalar* x;
   const Scalar* dy;
-  Scalar* dw;
+  ComputeType<Scalar>* dw;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
@@ -131,7 +131,7 @@ struct ConvBackwardFilterNaive {
       }
     }
     total = group.sum(total);
-    if (group.rank() == 0) dw[item] = Scalar(total);
+    if (group.rank() == 0) dw[item] = total;
   }
   Cost cost(int64_t) const { return {sizeof(Scalar) * g.values(), 2 * g.products()}; }
 };

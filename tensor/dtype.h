@@ -1,4 +1,4 @@
-// Element types. float32 everywhere, bfloat16 storage for GPU training, float64 on the CPU for gradient checks.
+// Element types. float32 everywhere, bfloat16 storage for mixed precision, float64 on the CPU for gradient checks.
 #pragma once
 
 #include <cstddef>
@@ -51,6 +51,9 @@ struct ComputeTypeOf<BFloat16> {
 };
 template <class Scalar>
 using ComputeType = typename ComputeTypeOf<Scalar>::type;
+
+// The same as a DType: sums, biases, gradients of weights and everything that must not be rounded have it.
+constexpr DType compute_dtype(DType dtype) { return dtype == DType::bfloat16 ? DType::float32 : dtype; }
 
 template <class T>
 constexpr DType dtype_of() {

@@ -65,12 +65,17 @@ Tensor cast(Context& ctx, const Tensor& a, DType dtype) {
   check_defined(ctx, "cast", a);
   if (a.dtype() == dtype) return a;
   Tensor out = Tensor::empty(ctx, a.shape(), dtype);
-  dispatch_floating(a.dtype(), "cast", [&]<class From>(From) {
-    dispatch_floating(dtype, "cast", [&]<class To>(To) {
-      for_each_item(ctx, a.elements(), CastElements<From, To>{a.data<From>(), out.data<To>()});
+  cast_into(ctx, a, out);
+  return out;
+}
+
+void cast_into(Context& ctx, const Tensor& from, const Tensor& to) {
+  TS_CHECK(from.elements() == to.elements(), "cast: ", from.shape(), " into ", to.shape());
+  dispatch_floating(from.dtype(), "cast", [&]<class From>(From) {
+    dispatch_floating(to.dtype(), "cast", [&]<class To>(To) {
+      for_each_item(ctx, from.elements(), CastElements<From, To>{from.data<From>(), to.data<To>()});
     });
   });
-  return out;
 }
 
 Tensor sum_all(Context& ctx, const Tensor& a) {

@@ -10,6 +10,7 @@ void add_in_place(Context& ctx, const Tensor& to, const Tensor& x);  // to += x
 Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b);     // a * b
 Tensor scale(Context& ctx, const Tensor& a, double alpha);           // alpha * a
 Tensor cast(Context& ctx, const Tensor& a, DType dtype);             // floating types; itself when equal
+void cast_into(Context& ctx, const Tensor& from, const Tensor& to);  // the same into existing memory of any dtype
 Tensor sum_all(Context& ctx, const Tensor& a);                       // [1], fixed order of addition
 
 }  // namespace tailseg

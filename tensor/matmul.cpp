@@ -14,21 +14,26 @@ Tensor matmul(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOption
 
 void matmul_into(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options, const Tensor& out) {
   TS_CHECK(a.axes() == 2 && b.axes() == 2, "matmul: expected two matrices, got ", a.shape(), " and ", b.shape());
-  TS_CHECK(a.dtype() == b.dtype() && a.dtype() == out.dtype(), "matmul: dtypes differ: ", name_of(a.dtype()), ", ",
-           name_of(b.dtype()), " and ", name_of(out.dtype()));
+  const DType dtype = a.dtype(), full = compute_dtype(dtype);
+  TS_CHECK(dtype == b.dtype() && (out.dtype() == dtype || out.dtype() == full),
+           "matmul: dtypes differ: ", name_of(dtype), ", ", name_of(b.dtype()), " and ", name_of(out.dtype()));
   const int64_t k = a.size(options.transpose_a ? 0 : 1);
   TS_CHECK(k == b.size(options.transpose_b ? 1 : 0), "matmul: inner sizes differ: ", a.shape(),
            options.transpose_a ? "^T" : "", " times ", b.shape(), options.transpose_b ? "^T" : "");
   check_shape("matmul: result", out, {a.size(options.transpose_a ? 1 : 0), b.size(options.transpose_b ? 0 : 1)});
-  if (options.bias) check_shape("matmul: bias", *options.bias, {out.size(1)});
   check_device(ctx, "matmul", "first matrix", a);
   check_device(ctx, "matmul", "second matrix", b);
   check_device(ctx, "matmul", "result", out);
-  if (options.bias) check_device(ctx, "matmul", "bias", *options.bias);
+  if (options.bias) {
+    check_shape("matmul: bias", *options.bias, {out.size(1)});
+    TS_CHECK(options.bias->dtype() == full, "matmul: expected a bias in ", name_of(full), ", got ",
+             name_of(options.bias->dtype()));
+    check_device(ctx, "matmul", "bias", *options.bias);
+  }
   if (out.elements() == 0) return;
   if (k > 0) {
     if (ctx.device().is_cuda()) return matmul_cuda(ctx, a, b, options, out);
-    if (a.dtype() == DType::float32 && matmul_onednn(ctx, a, b, options, out)) return;
+    if (dtype != DType::float64 && matmul_onednn(ctx, a, b, options, out)) return;
   }
   matmul_naive(ctx, a, b, options, out);
 }

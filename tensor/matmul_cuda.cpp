@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "tensor/cublas_check.h"
+#include "tensor/elementwise.h"
 #include "tensor/matmul.h"
 #include "tensor/profiler.h"
 #include "tensor/workspace.h"
@@ -20,7 +21,8 @@ constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what NVIDIA recommends 
 
 struct Shapes {  // the key of the algorithm cache
   int64_t m, n, k;
-  bool transpose_a, transpose_b, bias, relu, bfloat16;
+  bool transpose_a, transpose_b, bias, relu, bfloat16, full_out;  // full_out: a float32 result of bfloat16
+  MathMode math;
   unsigned a_alignment, b_alignment, out_alignment;
   bool operator==(const Shapes&) const = default;
 };
@@ -30,7 +32,8 @@ struct HashShapes {
     size_t hash = 1469598103934665603u;
     const auto mix = [&hash](int64_t value) { hash = (hash ^ static_cast<size_t>(value)) * 1099511628211u; };
     for (int64_t value : {s.m, s.n, s.k}) mix(value);
-    mix(s.transpose_a | s.transpose_b << 1 | s.bias << 2 | s.relu << 3 | s.bfloat16 << 4);
+    mix(s.transpose_a | s.transpose_b << 1 | s.bias << 2 | s.relu << 3 | s.bfloat16 << 4 | s.full_out << 5);
+    mix(static_cast<int64_t>(s.math));
     mix(s.a_alignment | s.b_alignment << 10 | s.out_alignment << 20);
     return hash;
   }
@@ -79,7 +82,7 @@ struct Problem {
     const int64_t b_width = s.transpose_b ? s.k : s.n, a_width = s.transpose_a ? s.m : s.k;
     TS_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&first, type, rows(b_width), rows(s.transpose_b ? s.n : s.k), b_width));
     TS_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&second, type, rows(a_width), rows(s.transpose_a ? s.k : s.m), a_width));
-    TS_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&out, type, rows(s.n), rows(s.m), s.n));
+    TS_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&out, s.full_out ? CUDA_R_32F : type, rows(s.n), rows(s.m), s.n));
   }
 
  private:
@@ -124,7 +127,8 @@ std::optional<Algorithm> choose_algorithm(cublasLtHandle_t handle, const Shapes&
 void matmul_cuda(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOptions& options, const Tensor& out) {
   TS_CHECK(a.dtype() == DType::float32 || a.dtype() == DType::bfloat16, "matmul on CUDA: float32 or bfloat16, got ",
            name_of(a.dtype()));
-  TS_CHECK(!options.bias || options.bias->dtype() == a.dtype(), "matmul: the bias must have the operands' dtype");
+  // The library's epilogue takes a bias of the result's dtype only.
+  const Tensor bias = options.bias ? cast(ctx, *options.bias, out.dtype()) : Tensor();
   const Shapes shapes{out.size(0),
                       out.size(1),
                       a.size(options.transpose_a ? 0 : 1),
@@ -133,11 +137,13 @@ void matmul_cuda(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOpt
                       options.bias != nullptr,
                       options.relu,
                       a.dtype() == DType::bfloat16,
+                      out.dtype() == DType::float32,
+                      ctx.math(),
                       alignment_of(a),
                       alignment_of(b),
                       alignment_of(out)};
   CublasState& state = ctx.state<CublasState>();
-  Problem problem(ctx, shapes, options.bias ? options.bias->raw() : nullptr);
+  Problem problem(ctx, shapes, options.bias ? bias.raw() : nullptr);
   auto known = state.algorithms.find(shapes);
   if (known == state.algorithms.end()) {
     known = state.algorithms.emplace(shapes, choose_algorithm(state.handle, shapes, problem)).first;

@@ -9,11 +9,18 @@ void matmul_naive(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOp
   const int64_t k = a.size(options.transpose_a ? 0 : 1);
   const int64_t m = out.size(0);
   dispatch_floating(a.dtype(), "matmul", [&]<class Scalar>(Scalar) {
-    for_each_item(
-        ctx, out.elements(),
-        MatmulNaive<Scalar>{a.data<Scalar>(), b.data<Scalar>(), options.bias ? options.bias->data<Scalar>() : nullptr,
-                            out.data<Scalar>(), n, k, options.transpose_a ? 1 : k, options.transpose_a ? m : 1,
-                            options.transpose_b ? 1 : n, options.transpose_b ? k : 1, options.relu});
+    using Real = ComputeType<Scalar>;
+    const auto run = [&]<class Out>(Out) {
+      for_each_item(ctx, out.elements(),
+                    MatmulNaive<Scalar, Out>{a.data<Scalar>(), b.data<Scalar>(),
+                                             options.bias ? options.bias->data<Real>() : nullptr, out.data<Out>(), n, k,
+                                             options.transpose_a ? 1 : k, options.transpose_a ? m : 1,
+                                             options.transpose_b ? 1 : n, options.transpose_b ? k : 1, options.relu});
+    };
+    if (out.dtype() == dtype_of<Scalar>())
+      run(Scalar{});
+    else
+      run(Real{});
   });
 }
 

@@ -5,14 +5,15 @@
 
 namespace tailseg {
 
-template <class Scalar>
+// Out is Scalar or its compute type.
+template <class Scalar, class Out>
 struct MatmulNaive {
   static constexpr const char* name = "matmul_naive";
   static constexpr Lanes lanes = Lanes::warp;
-  const Scalar* a;     // [m, k], or [k, m]: see the strides
-  const Scalar* b;     // [k, n], or [n, k]
-  const Scalar* bias;  // [n] or null
-  Scalar* out;         // [m, n]
+  const Scalar* a;                  // [m, k], or [k, m]: see the strides
+  const Scalar* b;                  // [k, n], or [n, k]
+  const ComputeType<Scalar>* bias;  // [n] or null
+  Out* out;                         // [m, n]
   int64_t n, k;
   int64_t a_row, a_inner, b_inner, b_column;  // strides
   bool relu;
@@ -24,9 +25,9 @@ struct MatmulNaive {
     const Scalar* right = b + item % n * b_column;
     Real total =
         sum_over<Real>(group, k, [&](int64_t i) { return Real(left[i * a_inner]) * Real(right[i * b_inner]); });
-    if (bias) total += Real(bias[item % n]);
+    if (bias) total += bias[item % n];
     if (relu) total = math::max(total, Real(0));
-    if (group.rank() == 0) out[item] = Scalar(total);
+    if (group.rank() == 0) out[item] = Out(total);
   }
   Cost cost(int64_t items) const {
     const double m = static_cast<double>(items) / static_cast<double>(n);

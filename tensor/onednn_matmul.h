@@ -12,9 +12,12 @@ struct Product {  // out [m, n] = relu(op(a) op(b) + bias + out)
   bool bias = false;         // [n]
   bool add = false;          // to what out holds
   bool relu = false;
+  DType in = DType::float32;   // of a and b
+  DType out = DType::float32;  // of the result
 };
 
-void multiply(Context& ctx, Plans& plans, const Product& product, const float* a, const float* b, const float* bias,
-              float* out);
+// a, b and out point to numbers of the product's dtypes.
+void multiply(Context& ctx, Plans& plans, const Product& product, const void* a, const void* b, const float* bias,
+              void* out);
 
 }  // namespace tailseg::onednn

@@ -21,7 +21,7 @@
 namespace tailseg::onednn {
 
 // What a plan was made for: which call, sizes, epilogue. Everything that the library sees besides pointers.
-using Key = std::array<int64_t, 15>;
+using Key = std::array<int64_t, 16>;
 
 // Runs f and turns the library's exception into an Error that names the call and its shapes.
 template <class F>
@@ -84,6 +84,9 @@ class Plans {
   int64_t made_ = 0;
   Scratch scratch_;
 };
+
+// The library's word for a tensor's dtype.
+dnnl::memory::data_type data_type_of(DType dtype);
 
 // Makes an operand and, where layouts differ, its conversion.
 Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memory::desc& ours,

@@ -17,8 +17,9 @@ namespace tailseg::winograd {
 
 enum class Direction { forward, backward_data, backward_filter };
 
-// True where these functions serve the layer and are faster than the direct algorithm.
-bool pays(const ConvSizes& g, Direction direction);
+// True where these functions serve the layer and are faster than a direct algorithm of `speed` times the library's
+// float32 rate.
+bool pays(const ConvSizes& g, Direction direction, int64_t speed = 1);
 
 // y = relu(conv + bias + residual), as conv2d.
 void forward(Context& ctx, onednn::Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,

@@ -20,6 +20,12 @@ ThreadScope::~ThreadScope() {
 #endif
 }
 
+dnnl::memory::data_type data_type_of(DType dtype) {
+  using Type = dnnl::memory::data_type;
+  TS_CHECK(dtype == DType::float32 || dtype == DType::bfloat16, "oneDNN has no ", name_of(dtype));
+  return dtype == DType::float32 ? Type::f32 : Type::bf16;
+}
+
 Operand make_operand(const dnnl::engine& engine, int argument, const dnnl::memory::desc& ours,
                      const dnnl::memory::desc& library, bool is_result) {
   Operand operand{argument, ours, library, {}, is_result};
@@ -110,6 +116,12 @@ void Plans::execute(const Plan& plan, std::initializer_list<void*> pointers, voi
 }  // namespace tailseg::onednn
 
 namespace tailseg {
+
+bool has_bfloat16_products() {
+  constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  static const bool has = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+  return has;
+}
 
 PlanFigures onednn_plans(Context& ctx) {
   const auto& plans = ctx.state<onednn::Plans>();

@@ -204,7 +204,7 @@ Cost cost_of(const Layer& layer, bool residual) {
 //   512 channels  8x8: 0.64 0.63 0.88   12x12: 0.91 1.26 1.07   16x16: 1.28 1.71 1.51
 //   64 channels   4x4: 0.68 0.38 0.71   8x8: 0.92 0.81 1.18   16x16: 1.63 1.61 1.79
 //   32 channels at 32x32: 1.63 1.83 1.70;   16 channels: 0.97 0.92 0.84
-bool pays(const ConvSizes& g, Direction direction) {
+bool pays(const ConvSizes& g, Direction direction, int64_t speed) {
   const bool serves = g.r == kTaps && g.s == kTaps && g.stride == 1 && g.dilation == 1 && g.groups == 1 &&
                       g.padding < kTaps && g.c % kLanes == 0 && g.k % kLanes == 0;
   if (!serves || g.c * g.k < 1024) return false;
@@ -212,7 +212,7 @@ bool pays(const ConvSizes& g, Direction direction) {
   const int64_t fixed = large ? 900 : direction == Direction::backward_filter ? 100 : 450;
   const Layer layer = direction == Direction::backward_data ? backward_layer(g) : forward_layer(g);
   const int64_t tiles = layer.grid().tiles();
-  return kTaps * kTaps * g.n * g.p * g.q > kProducts * tiles + fixed;
+  return kTaps * kTaps * g.n * g.p * g.q > speed * (kProducts * tiles + fixed);
 }
 
 void forward(Context& ctx, Plans& plans, const ConvSizes& g, const Tensor& x, const Tensor& w,

@@ -93,6 +93,7 @@ struct MaskHeadConfig : SharingConfig {
 
 struct ModelConfig {
   std::string meta = "mask_rcnn";
+  std::string precision = "float32";
   std::string backbone = "resnet50";
   int64_t backbone_width = 64;
   int64_t groups = 1, width_per_group = 64;  // ResNeXt-50 32x4d: 32 and 4

@@ -8,6 +8,9 @@ namespace {
 
 void add_model(ConfigSchema& s, ModelConfig& m) {
   s.add("model.meta", &m.meta, "one box head, or a cascade of them").choices({"mask_rcnn", "cascade_mask_rcnn"});
+  s.add("model.precision", &m.precision,
+        "of features and products; tf32: float32 with shorter factors on a GPU, the same as float32 on a CPU")
+      .choices({"float32", "tf32", "bfloat16"});
   s.add("model.backbone", &m.backbone, "").choices({"resnet18", "resnet34", "resnet50", "resnet101"});
   s.add("model.backbone_width", &m.backbone_width, "channels of the stem; 64 is the published network").range(1, 1024);
   s.add("model.groups", &m.groups, "of the 3x3 convolutions of resnet50 and 101; ResNeXt 32x4d has 32").range(1, 1024);

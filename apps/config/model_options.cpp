@@ -184,6 +184,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
            ", but the data have ", classes, " classes; 0 takes the number from the data");
   MaskRcnnOptions o;
   o.classes = classes;
+  o.bfloat16 = m.precision == "bfloat16";
   o.watch_class_gradients = config.train.gradients_every > 0;
   o.backbone = backbone_options(m);
   o.fpn.channels = m.fpn_channels;
@@ -201,6 +202,10 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
   o.postprocess.drop_empty = config.test.drop_empty;
   o.postprocess.coder = o.roi_coder;
   return o;
+}
+
+MathMode math_mode(const Config& config) {
+  return config.model.precision == "tf32" ? MathMode::tf32 : MathMode::float32;
 }
 
 MaskPasteRule mask_paste_rule(const Config& config) {

@@ -20,6 +20,7 @@ ClassStatistics class_statistics(const AnnotationSet& set);
 // `classes`: of the data; model.num_classes, when it is not 0, must agree. Throws Error when it does not.
 // `statistics`: of the training set, needed to train with losses that weigh classes by their frequency.
 MaskRcnnOptions model_options(const Config& config, int64_t classes, const ClassStatistics& statistics = {});
+MathMode math_mode(const Config& config);  // of the model's context: TF32 belongs there, bfloat16 to the model
 MaskPasteRule mask_paste_rule(const Config& config);
 
 InputConfig train_input(const Config& config);

@@ -92,6 +92,7 @@ LoadedModel open_model(Context& ctx, const ModelSource& source) {
   } else {
     describe_imported(file, source, loaded);
   }
+  ctx.set_math(math_mode(loaded.config));
   loaded.store = std::make_unique<ParameterStore>(ctx, 0);
   loaded.model = std::make_unique<MaskRcnn>(
       *loaded.store, model_options(loaded.config, loaded.classes.size(), loaded.classes.statistics));

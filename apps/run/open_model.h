@@ -27,9 +27,9 @@ struct LoadedModel {
   std::unique_ptr<MaskRcnn> model;
 };
 
-// Pixel statistics, stride and backbone that an imported file records come before the settings. Throws Error for
-// weights that need --config, for a checkpoint that must not have one, and, with names and shapes, for weights of
-// another model.
+// Sets ctx to the configuration's precision. Pixel statistics, stride and backbone that an imported file records come
+// before the settings. Throws Error for weights that need --config, for a checkpoint that must not have one, and, with
+// names and shapes, for weights of another model.
 LoadedModel open_model(Context& ctx, const ModelSource& source);
 
 // Gives numbered classes the categories of an annotation file: the l-th category to label l (mmdetection, detectron2),

@@ -39,15 +39,15 @@ double median_of(std::vector<double> values) {
 
 struct Peaks {
   double bytes_per_second = 0;       // read and written by a copy
-  double operations_per_second = 0;  // of a large float32 matrix product
+  double operations_per_second = 0;  // of a large matrix product
 };
 
 // The best of a few tries: a peak is what the machine can do, not what it does on average.
-Peaks measure_peaks(Context& ctx) {
+Peaks measure_peaks(Context& ctx, DType dtype) {
   constexpr int64_t kElements = int64_t{1} << 25, kSide = 2048;
   constexpr int kTries = 5;
   const Tensor from = Tensor::zeros(ctx, {kElements}), to = Tensor::zeros(ctx, {kElements});
-  const Tensor a = Tensor::full(ctx, {kSide, kSide}, 0.5), b = Tensor::full(ctx, {kSide, kSide}, 0.25);
+  const Tensor a = Tensor::full(ctx, {kSide, kSide}, 0.5, dtype), b = Tensor::full(ctx, {kSide, kSide}, 0.25, dtype);
   double copy_ms = 1e30, product_ms = 1e30;
   for (int i = 0; i < kTries; ++i) {
     copy_ms = std::min(copy_ms, milliseconds(ctx, [&] {
@@ -177,6 +177,7 @@ void print_json(const ProfileOptions& options, const Figures& figures, std::ostr
 void profile(const ProfileOptions& options, std::ostream& out) {
   Context ctx(device_of(options.device), {.threads = options.threads});
   const Config config = load_config(options.config, options.settings);
+  ctx.set_math(math_mode(config));
   ParameterStore store(ctx, 0);
   MaskRcnn model(store, model_options(config, options.classes, long_tail(options.classes)));
   std::optional<Optimizer> optimizer;  // gradients and optimiser state exist only where something is trained
@@ -203,14 +204,15 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   Figures figures{median_of(times), 0, peak_resident_mib()};
   const MemoryFigures memory = ctx.allocator()->figures();
 
-  Peaks peaks = measure_peaks(ctx);
+  const DType dtype = store.working_dtype();
+  Peaks peaks = measure_peaks(ctx, dtype);
   const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
   ctx.set_profiler(profiler.get());
   work();
   ctx.set_profiler(nullptr);
   profiler->collect(ctx);
   // A moment that something else disturbed must not count as the machine's best.
-  const Peaks again = measure_peaks(ctx);
+  const Peaks again = measure_peaks(ctx, dtype);
   peaks = {std::max(peaks.bytes_per_second, again.bytes_per_second),
            std::max(peaks.operations_per_second, again.operations_per_second)};
   figures.floor_ms = floor_ms(*profiler, peaks);
@@ -220,13 +222,13 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   std::snprintf(line, sizeof line,
                 "%s, %lld x %lld x %lld on %s, %d threads: %.1f ms (median of %lld); floor %.1f ms, so %.0f%% of it; "
                 "peak memory %.0f MiB, of tensors %.0f MiB (%.0f MiB cached now)\nthis machine: copy %.1f GB/s, "
-                "float32 product %.1f GFLOP/s\n\n",
+                "%s product %.1f GFLOP/s\n\n",
                 options.train ? "training step" : "prediction", static_cast<long long>(options.batch),
                 static_cast<long long>(options.height), static_cast<long long>(options.width),
                 ctx.device().name().c_str(), ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats),
                 figures.floor_ms, 100 * figures.floor_ms / figures.median_ms, figures.memory_mib,
                 mebibytes(memory.peak_bytes), mebibytes(memory.cached_bytes), peaks.bytes_per_second / 1e9,
-                peaks.operations_per_second / 1e9);
+                config.model.precision.c_str(), peaks.operations_per_second / 1e9);
   out << line;
   print_table(*profiler, peaks, options.rows, out);
 }

@@ -28,6 +28,7 @@
 #include "apps/run_files/tensorboard.h"
 #include "nn/atomic_file.h"
 #include "nn/checkpoint_folder.h"
+#include "tensor/onednn.h"
 
 namespace tailseg {
 namespace {
@@ -69,7 +70,7 @@ class Trainer {
         options_(options),
         lock_(options.dry_run ? "" : config.output),
         log_(options.dry_run ? "" : (fs::path(config.output) / "log.txt").string()),
-        ctx_(device_of(config.train.device)),
+        ctx_(device_of(config.train.device), {.math = math_mode(config)}),
         data_(open_training(run_, options)),
         classes_(ClassList::of(data_.split.set)),
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
@@ -124,9 +125,14 @@ void Trainer::describe() {
   log_.line("data", data_.val
                         ? text("to evaluate on: ", data_.val->set.path, ", ", data_.val->set.images.size(), " images")
                         : "no validation split is configured (data.val_annotations): nothing will be evaluated");
-  log_.line("train",
-            text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ", store_.trained_elements(),
-                 " trained numbers; learning rate ", schedule_.base_lr, "; ", steps_, " steps"));
+  log_.line("train", text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ",
+                          store_.trained_elements(), " trained numbers; ", config_.model.precision, "; learning rate ",
+                          schedule_.base_lr, "; ", steps_, " steps"));
+  if (store_.working_dtype() == DType::bfloat16 && !ctx_.device().is_cuda() && !has_bfloat16_products()) {
+    log_.line("train",
+              "this processor has no bfloat16 products (avx512_bf16): they are computed in float32, and "
+              "model.precision=float32 would be faster");
+  }
 }
 
 void Trainer::start_or_resume() {
@@ -148,6 +154,7 @@ void Trainer::start_or_resume() {
   if (calibrates()) {
     load_detector(options_.detector, config_, classes_, store_);
     model_.begin_calibration(ctx_);
+    store_.make_working();
     return log_.line("train", text(options_.detector, ": the detector, ", calibration_summary(config_.calibration)));
   }
   const std::string weights = options_.weights.empty() ? config_.model.weights : options_.weights;

@@ -137,10 +137,11 @@ Variable CalibratedHead::logits(Context& ctx, const BoxHead& detector, const Roi
   Variable x = rois.features;
   if (has_own_layers(options_.head)) {
     const Variable& pooled = rois.pooled;
-    x = fc6_(ctx, reshape(ctx, pooled, {pooled.size(0), pooled.size(1) * pooled.size(2) * pooled.size(3)}), true);
-    if (options_.head != Kind::fc2_rand) x = fc7_(ctx, x, true);
+    x = fc6_(ctx, reshape(ctx, pooled, {pooled.size(0), pooled.size(1) * pooled.size(2) * pooled.size(3)}),
+             {.relu = true});
+    if (options_.head != Kind::fc2_rand) x = fc7_(ctx, x, {.relu = true});
   }
-  if (!options_.normalized) return cls_score_(ctx, x);
+  if (!options_.normalized) return cls_score_(ctx, x, {.full = true});
   return normalized_linear(ctx, x, cls_score_.weight, cls_score_.bias, *options_.normalized);
 }
 

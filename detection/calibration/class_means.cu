@@ -2,7 +2,6 @@
 
 #include "autograd/linear.h"
 #include "detection/calibration/class_means_body.h"
-#include "tensor/elementwise.h"
 #include "tensor/launch.h"
 
 namespace tailseg {
@@ -39,9 +38,9 @@ Variable ClassMeans::logits(Context& ctx, const Variable& x) const {
                   ClassMeanBias<Real>{mean_.data<Real>(), count_.data<Real>(), bias.data<Real>(), features,
                                       Real(options_.cosine ? 0 : 0.5), Real(kNever)});
   });
-  const Variable weights(cast(ctx, mean_, x.value().dtype())), constants(cast(ctx, bias, x.value().dtype()));
+  const Variable weights(mean_), constants(bias);
   return options_.cosine ? normalized_linear(ctx, x, weights, constants, options_.normalized)
-                         : linear(ctx, x, weights, constants);
+                         : linear(ctx, x, weights, constants, {.full = true});
 }
 
 }  // namespace tailseg

@@ -40,7 +40,7 @@ TEST_CASE("folding a scale and its gradient on a crew") {
   const auto w = wave<double>(size_t(filters * taps)), d = wave<double>(size_t(filters * taps), 2);
   const std::vector<double> scale{0.5, -2, 3};
   std::vector<double> folded(w.size()), dw(w.size()), dscale(3);
-  crew::run(5, filters, FoldScale<double>{w.data(), scale.data(), folded.data(), taps});
+  crew::run(5, filters, FoldScale<double, double>{w.data(), scale.data(), folded.data(), taps});
   crew::run(5, filters, FoldScaleBackward<double>{w.data(), scale.data(), d.data(), dw.data(), dscale.data(), taps});
   std::vector<double> expected_folded, expected_dw, expected_dscale(3, 0.0);
   for (size_t i = 0; i < w.size(); ++i) {

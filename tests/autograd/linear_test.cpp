@@ -36,7 +36,7 @@ TEST_CASE("linear equals its definition in float32 and float64") {
       for (DType dtype : {DType::float32, DType::float64}) {
         const Variable y =
             linear(ctx, as(dtype, {int64_t(rows), int64_t(in)}, x), as(dtype, {int64_t(out), int64_t(in)}, w),
-                   biased ? as(dtype, {int64_t(out)}, b) : Variable(), relu);
+                   biased ? as(dtype, {int64_t(out)}, b) : Variable(), {.relu = relu});
         REQUIRE(y.shape() == Shape{int64_t(rows), int64_t(out)});
         for (size_t i = 0; i < expected.size(); ++i) {
           if (dtype == DType::float64) {
@@ -63,14 +63,15 @@ TEST_CASE("linear's gradients") {
     ++(z < 0 ? negative : positive);
   }
   REQUIRE((negative > 2 && positive > 2));
-  gc::run(ctx, [](Context& c, const gc::Leaves& in) { return gc::probe(c, linear(c, in[0], in[1], in[2], true)); },
+  gc::run(ctx,
+          [](Context& c, const gc::Leaves& in) { return gc::probe(c, linear(c, in[0], in[1], in[2], {.relu = true})); },
           {x, w, b});
 }
 
 TEST_CASE("linear of no rows gives no rows and zero gradients") {
   Context ctx;
   const Variable x = gc::leaf(ctx, {0, 6}, 1), w = gc::leaf(ctx, {4, 6}, 2), b = gc::leaf(ctx, {4}, 3);
-  const Variable y = linear(ctx, x, w, b, true);
+  const Variable y = linear(ctx, x, w, b, {.relu = true});
   REQUIRE(y.shape() == Shape{0, 4});
   backward(ctx, y, Tensor::empty(ctx, {0, 4}, DType::float64));
   REQUIRE(w.grad().to_vector<double>(ctx) == std::vector<double>(24, 0.0));

@@ -58,13 +58,14 @@ TEST_CASE("normalised linear equals PyTorch's autograd of the formula") {
   for (const Golden& golden : all) {
     for_each_device_and_type([&](Context& ctx, DType dtype) {
       INFO("power " << golden.power << ", " << ctx.device().name() << " " << name_of(dtype));
-      const auto leaf = [&](const Shape& shape, const std::vector<double>& values) {
-        return Variable(typed_tensor(ctx, dtype, shape, values), true);
+      const DType full = compute_dtype(dtype);  // of parameters and results
+      const auto leaf = [&](DType type, const Shape& shape, const std::vector<double>& values) {
+        return Variable(typed_tensor(ctx, type, shape, values), true);
       };
-      const Variable vx = leaf({2, 3}, x), vw = leaf({2, 3}, w), vb = leaf({2}, b);
+      const Variable vx = leaf(dtype, {2, 3}, x), vw = leaf(full, {2, 3}, w), vb = leaf(full, {2}, b);
       const Variable z = normalized_linear(ctx, vx, vw, vb, {.temperature = 20, .power = golden.power, .eps = 1e-6});
       require_near(ctx, z.value(), golden.z, tolerance_of(dtype));
-      backward(ctx, z, typed_tensor(ctx, dtype, {2, 2}, g));
+      backward(ctx, z, typed_tensor(ctx, full, {2, 2}, g));
       require_near(ctx, vx.grad(), golden.dx, 3 * tolerance_of(dtype));
       require_near(ctx, vw.grad(), golden.dw, 3 * tolerance_of(dtype));
       require_near(ctx, vb.grad(), golden.db, tolerance_of(dtype));

@@ -121,8 +121,9 @@ TEST_CASE("frozen norms and folded scales check every operand") {
                       Contains("fold_batch_norm") && Contains("[3]"));
   REQUIRE_THROWS_WITH(fold_batch_norm(ctx, gamma, beta, four, three, 0), Contains("[3]"));
   REQUIRE_THROWS_WITH(fold_batch_norm(ctx, gamma, leaf(ctx, {3}), four, four, 0), Contains("[3]"));
-  REQUIRE_THROWS_WITH(fold_scale(ctx, w, three), Contains("[3]"));
-  REQUIRE(fold_scale(ctx, Tensor::empty(ctx, {0, 1, 1, 2}), Tensor::empty(ctx, {0})).elements() == 0);
+  REQUIRE_THROWS_WITH(fold_scale(ctx, w, three, DType::float32), Contains("[3]"));
+  REQUIRE(fold_scale(ctx, Tensor::empty(ctx, {0, 1, 1, 2}), Tensor::empty(ctx, {0}), DType::float32).elements() == 0);
+  REQUIRE_THROWS_WITH(fold_scale(ctx, w, four, DType::float64), Contains("float32") && Contains("float64"));
   REQUIRE_THROWS_WITH(fold_scale_backward(ctx, w, four, three, w, Tensor()), Contains("[3]"));
   REQUIRE_THROWS_WITH(fold_scale_backward(ctx, w, four, w, Tensor(), three), Contains("[3]"));
   const Tensor dy = Tensor::full(ctx, {2, 4}, 1);

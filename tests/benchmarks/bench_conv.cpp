@@ -1,7 +1,8 @@
 // Times every convolution and matrix product of Mask R-CNN R50-FPN (torchvision's shapes, one image), forward and both
 // gradients: milliseconds, GFLOP/s by the definition (2 operations a product: a fast algorithm may exceed the peak) and
 // the share of the peak measured here. The totals count each layer as often as a step runs it.
-//   bench_conv --height 512 --width 512 [--threads 2] [--rois 512] [--masks 16] [--only 3x3] [--json FILE]
+//   bench_conv --height 512 --width 512 [--threads 2] [--dtype bfloat16] [--rois 512] [--masks 16] [--only 3x3] [--json
+//   FILE]
 // bench_conv_torch.py times PyTorch on the same rows in turn.
 #include <time.h>
 
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "tensor/conv.h"
+#include "tensor/elementwise.h"
 #include "tensor/matmul.h"
 
 using namespace tailseg;
@@ -153,20 +155,23 @@ Tensor numbers(Context& ctx, const Shape& shape) {
   return Tensor::from(ctx, shape, values);
 }
 
-double time_row(Context& ctx, const Row& row, Direction direction, double budget) {
+double time_row(Context& ctx, const Row& row, Direction direction, DType dtype, double budget) {
+  const auto data = [&](const Shape& shape) { return cast(ctx, numbers(ctx, shape), dtype); };
   const auto least = [&](auto&& f) { return least_seconds(ctx.threads(), budget, 5, f); };
   if (row.is_matmul) {
-    const Tensor x = numbers(ctx, {row.n, row.c}), w = numbers(ctx, {row.k, row.c}), y = numbers(ctx, {row.n, row.k});
+    const Tensor x = data({row.n, row.c}), w = data({row.k, row.c}), y = data({row.n, row.k});
+    const Tensor dw = numbers(ctx, {row.k, row.c});
     if (direction == kForward) return least([&] { matmul_into(ctx, x, w, {false, true, nullptr, false}, y); });
     if (direction == kData) return least([&] { matmul_into(ctx, y, w, {}, x); });
-    return least([&] { matmul_into(ctx, y, x, {true, false, nullptr, false}, w); });
+    return least([&] { matmul_into(ctx, y, x, {true, false, nullptr, false}, dw); });
   }
   const ConvGeometry geometry{row.stride, row.padding, 1};
-  const Tensor x = numbers(ctx, {row.n, row.h, row.w, row.c}), w = numbers(ctx, {row.k, row.window, row.window, row.c});
-  const Tensor y = numbers(ctx, {row.n, row.out(row.h), row.out(row.w), row.k}), bias = numbers(ctx, {row.k});
+  const Tensor x = data({row.n, row.h, row.w, row.c}), w = data({row.k, row.window, row.window, row.c});
+  const Tensor y = data({row.n, row.out(row.h), row.out(row.w), row.k}), bias = numbers(ctx, {row.k});
+  const Tensor dw = numbers(ctx, w.shape());
   if (direction == kForward) return least([&] { conv2d(ctx, x, w, geometry, {&bias, nullptr, false}); });
   if (direction == kData) return least([&] { conv2d_backward_data(ctx, y, w, x.shape(), geometry); });
-  return least([&] { conv2d_backward_filter(ctx, x, y, geometry, w); });
+  return least([&] { conv2d_backward_filter(ctx, x, y, geometry, dw); });
 }
 
 // What the product of two large matrices reaches here, the best that any layer's direct algorithm can hope for.
@@ -181,13 +186,14 @@ int main(int argc, char** argv) {
   int64_t height = 512, width = 512, rois = 512, masks = 16;
   int threads = 2;
   double budget = 0.3;
-  std::string only, json;
+  std::string only, json, dtype = "float32";
   CLI::App app("Times the convolutions and matrix products of Mask R-CNN R50-FPN");
   app.add_option("--height", height);
   app.add_option("--width", width);
   app.add_option("--rois", rois, "box RoIs of a training step");
   app.add_option("--masks", masks, "mask RoIs of a training step");
   app.add_option("--threads", threads);
+  app.add_option("--dtype", dtype)->check(CLI::IsMember({"float32", "bfloat16"}));
   app.add_option("--budget", budget, "seconds for each figure");
   app.add_option("--only", only, "rows whose name contains this");
   app.add_option("--json", json, "also write the rows to this file");
@@ -209,7 +215,7 @@ int main(int argc, char** argv) {
       const bool deconvolution = row.name == "mask deconv";
       const bool predicts = direction == (deconvolution ? kData : kForward) && row.predict_calls > 0;
       if (row.calls[direction] == 0 && !predicts) continue;
-      const double took = time_row(ctx, row, direction, budget);
+      const double took = time_row(ctx, row, direction, dtype == "bfloat16" ? DType::bfloat16 : DType::float32, budget);
       const int predict_calls = predicts ? row.predict_calls : 0;
       train += took * row.calls[direction];
       predict += took * predict_calls;

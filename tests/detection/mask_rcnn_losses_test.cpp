@@ -13,8 +13,9 @@ namespace {
 
 constexpr int64_t kClasses = 6, kSide = 64;
 
-MaskRcnnOptions small_model(const LossOptions& loss) {
+MaskRcnnOptions small_model(const LossOptions& loss, bool bfloat16) {
   MaskRcnnOptions options = MaskRcnnOptions::mmdet(kClasses);
+  options.bfloat16 = bfloat16;
   options.backbone.depth = 18;
   options.backbone.width = 8;
   options.fpn.channels = 16;
@@ -48,16 +49,14 @@ TruthBatch three_objects(Context& ctx) {
   return truth;
 }
 
-}  // namespace
-
-TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the same way twice") {
+void train_and_predict(const bool bfloat16) {
   for (Context* ctx : devices()) {
     for (const auto& loss : loss_list()) {
       INFO(loss->name() << " on " << ctx->device().name());
       std::vector<double> losses[2];
       for (std::vector<double>& run : losses) {
         ParameterStore store(*ctx, 3);
-        MaskRcnn model(store, small_model(*loss));
+        MaskRcnn model(store, small_model(*loss, bfloat16));
         store.consolidate();
         REQUIRE_NOTHROW(model.class_loss().check_ready(*ctx));
         for (uint32_t step = 0; step < 2; ++step) {
@@ -84,4 +83,14 @@ TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the sa
       REQUIRE(losses[0] == losses[1]);
     }
   }
+}
+
+}  // namespace
+
+TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the same way twice") {
+  train_and_predict(false);
+}
+
+TEST_CASE("Mask R-CNN trains and predicts with every classification loss in bfloat16, the same way twice") {
+  train_and_predict(true);
 }

@@ -112,10 +112,11 @@ Full expected_of(const Case& c, const std::vector<double>& x, const std::vector<
 void compare_with_full_layer(Context& ctx, DType dtype, const Case& c) {
   const double rounding = dtype == DType::float64 ? 1e-12 : dtype == DType::float32 ? 2e-5 : 5e-2;
   const double tolerance = c.normalized ? 4 * rounding : rounding;  // filters are rounded once more
-  auto variable = [&](const Shape& shape, const std::vector<double>& values) {
-    return Variable(typed_tensor(ctx, dtype, shape, values), true);
+  auto variable = [&](DType type, const Shape& shape, const std::vector<double>& values) {
+    return Variable(typed_tensor(ctx, type, shape, values), true);
   };
   const auto rois = int64_t(c.labels.size());
+  const DType full = compute_dtype(dtype);  // of parameters and results
   const std::vector<double> x = gc::values(rois * c.positions * c.positions * c.features, 1),
                             w = gc::values(c.classes * c.outputs * c.features, 2),
                             b = gc::values(c.classes * c.outputs, 3),
@@ -125,21 +126,22 @@ void compare_with_full_layer(Context& ctx, DType dtype, const Case& c) {
   if (!c.filter_of.empty()) options.filter_of = Tensor::from(ctx, {int64_t(c.filter_of.size())}, c.filter_of);
   if (c.normalized) options.normalized = &kNorm;
   const Tensor labels = Tensor::from(ctx, {rois}, c.labels);
-  const Variable bias = variable({c.classes * c.outputs}, b);
+  const Variable bias = variable(full, {c.classes * c.outputs}, b);
   Variable features, weight, y;
   if (c.outputs == 1) {
-    features = variable({rois, c.positions, c.positions, c.features}, x);
-    weight = variable({c.classes, 1, 1, c.features}, w);
+    features = variable(dtype, {rois, c.positions, c.positions, c.features}, x);
+    weight = variable(full, {c.classes, 1, 1, c.features}, w);
     y = selective_mask(ctx, features, weight, bias, labels, options);
     REQUIRE(y.shape() == Shape{rois, c.positions, c.positions});
   } else {
-    features = variable({rois, c.features}, x);
-    weight = variable({4 * c.classes, c.features}, w);
+    features = variable(dtype, {rois, c.features}, x);
+    weight = variable(full, {4 * c.classes, c.features}, w);
     y = selective_deltas(ctx, features, weight, bias, labels, options);
     REQUIRE(y.shape() == Shape{rois, 4});
   }
   require_near(ctx, y.value(), expected.y, tolerance);
-  backward(ctx, y, variable(y.shape(), dy).value());
+  REQUIRE(y.value().dtype() == full);
+  backward(ctx, y, variable(full, y.shape(), dy).value());
   require_near(ctx, features.grad(), expected.dx, tolerance);
   require_near(ctx, weight.grad(), expected.dw, tolerance);
   require_near(ctx, bias.grad(), expected.db, tolerance);

@@ -70,7 +70,7 @@ TEST_CASE("matrix products on a GPU agree with the CPU in every form, and repeat
         const bool ta = form & 1, tb = form & 2, relu = form & 8;
         const Shape a{ta ? k : m, ta ? m : k}, b{tb ? n : k, tb ? k : n};
         INFO(mode.name << " " << a << (ta ? "^T" : "") << " times " << b << (tb ? "^T" : "") << " form " << form);
-        const Tensor bias = on(cpu, {n}, 3, DType::float32), gpu_bias = on(*gpu, {n}, 3, mode.dtype);
+        const Tensor bias = on(cpu, {n}, 3, DType::float32), gpu_bias = on(*gpu, {n}, 3, DType::float32);
         Tensor expected = Tensor::empty(cpu, {m, n});
         matmul_naive(cpu, on(cpu, a, 1, DType::float32), on(cpu, b, 2, DType::float32),
                      {ta, tb, form & 4 ? &bias : nullptr, relu}, expected);
@@ -79,6 +79,9 @@ TEST_CASE("matrix products on a GPU agree with the CPU in every form, and repeat
         const Tensor got = matmul(*gpu, ga, gb, options), again = matmul(*gpu, ga, gb, options);
         require_close(numbers(*gpu, got), numbers(cpu, expected), mode.relative, k);
         REQUIRE(numbers(*gpu, got) == numbers(*gpu, again));
+        const Tensor full = Tensor::full(*gpu, {m, n}, NAN);  // of bfloat16 factors: not rounded
+        matmul_into(*gpu, ga, gb, options, full);
+        require_close(numbers(*gpu, full), numbers(cpu, expected), std::min(mode.relative, 1e-3), k);
       }
     }
   }
@@ -105,7 +108,7 @@ TEST_CASE("convolutions and their gradients on a GPU agree with the CPU, and rep
       const auto card = [&](const Shape& shape, uint32_t seed) { return on(*gpu, shape, seed, mode.dtype); };
       const int64_t taps = p.window * p.window;
       for (int form = 0; form < 8; ++form) {
-        const Tensor b = host({p.k}, 3), r = host(y, 4), gb = card({p.k}, 3), gr = card(y, 4);
+        const Tensor b = host({p.k}, 3), r = host(y, 4), gb = on(*gpu, {p.k}, 3, DType::float32), gr = card(y, 4);
         const Tensor expected = Tensor::empty(cpu, y);
         conv2d_naive(cpu, host(x, 1), host(w, 2), geometry,
                      {form & 1 ? &b : nullptr, form & 2 ? &r : nullptr, bool(form & 4)}, expected);
@@ -115,12 +118,12 @@ TEST_CASE("convolutions and their gradients on a GPU agree with the CPU, and rep
         REQUIRE(numbers(*gpu, conv2d(*gpu, card(x, 1), card(w, 2), geometry, epilogue)) == numbers(*gpu, got));
       }
       const Tensor dx = Tensor::empty(cpu, x), dw = Tensor::empty(cpu, w);
-      const Tensor b = host({p.c}, 5), gb = card({p.c}, 5);
+      const Tensor b = host({p.c}, 5), gb = on(*gpu, {p.c}, 5, DType::float32);
       conv2d_backward_data_naive(cpu, host(y, 4), host(w, 2), geometry, {&b, nullptr, true}, dx);
       const Tensor got_dx = conv2d_backward_data(*gpu, card(y, 4), card(w, 2), x, geometry, {&gb, nullptr, true});
       require_close(numbers(*gpu, got_dx), numbers(cpu, dx), mode.relative, taps * p.k);
       conv2d_backward_filter_naive(cpu, host(x, 1), host(y, 4), geometry, dw);
-      const Tensor got_dw = Tensor::full(*gpu, w, NAN, mode.dtype), again = Tensor::full(*gpu, w, NAN, mode.dtype);
+      const Tensor got_dw = Tensor::full(*gpu, w, NAN), again = Tensor::full(*gpu, w, NAN);
       conv2d_backward_filter(*gpu, card(x, 1), card(y, 4), geometry, got_dw);
       conv2d_backward_filter(*gpu, card(x, 1), card(y, 4), geometry, again);
       require_close(numbers(*gpu, got_dw), numbers(cpu, dw), mode.relative, y[0] * y[1] * y[2]);
