@@ -44,8 +44,7 @@ begin=$SECONDS
 $fresh && rm -rf "${out:?}"/{data,runs,table.json,report.html}
 mkdir -p "$out/runs"
 
-scenes=(--images 2400 --val-images 400 --classes 40 --range 150 --any-colour --rare-images 20 --common-images 150
-  --seed 1)
+scenes=(--images 3000 --val-images 500 --classes 100 --range 250 --any-colour --negatives 5 --seed 1)
 if [[ $(cat "$out/data/made_by" 2> /dev/null) != "${scenes[*]}" ]]; then
   build/bin/tailseg-make-dataset --output "$out/data" "${scenes[@]}" --overwrite
   echo "${scenes[*]}" > "$out/data/made_by"
@@ -71,7 +70,7 @@ run() {
   "$@" --output "$folder" "${resume[@]}"
   touch "$folder/done"
 }
-text_of() { cat "$configs/base.toml" apps/configs/demo.toml "$@"; }
+text_of() { cat apps/configs/demo.toml "$configs"/{base,rfs}.toml "$@"; }
 last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
 
 train() {

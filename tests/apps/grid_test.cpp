@@ -4,6 +4,8 @@
 
 #include <rapidjson/document.h>
 
+#include <algorithm>
+
 #include "apps/grid/tables.h"
 #include "tests/apps/report_page.h"
 
@@ -184,4 +186,21 @@ TEST_CASE("runs that do not belong to the grid are refused") {
   write_runs(folder);
   folder.write("runs/ce/seed10/evaluation/metrics.json", replaced(metrics(0.1, 0.2), "\"yak\"", "\"gnu\""));
   REQUIRE(refused(folder / "runs") != "no error");
+}
+
+TEST_CASE("the published grid names configs that are there, and every claim of the long tail is in it") {
+  const Grid grid = read_grid(TAILSEG_SOURCE_DIR "/apps/configs/reproduce/grid.json");
+  REQUIRE(grid.cells.size() >= 9);
+  for (const GridCell& cell : grid.cells) {
+    INFO(cell.name);
+    REQUIRE(fs::exists(TAILSEG_SOURCE_DIR "/" + cell.config));
+    REQUIRE(cell.published.count("APr") == 1);
+  }
+  for (const char* method : {"rfs", "seesaw", "gol", "simcal_dual"}) {
+    INFO(method);
+    const auto lifts = [&](const GridClaim& claim) {
+      return claim.cell == method && claim.than == "ce" && claim.kind == ClaimKind::above && claim.figure == "APr";
+    };
+    REQUIRE(std::any_of(grid.claims.begin(), grid.claims.end(), lifts));
+  }
 }
