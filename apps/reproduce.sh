@@ -9,18 +9,18 @@
 #   --output DIR  runs/reproduce: data, runs/<cell>/seed<n>, table.json, report.html
 #   --fresh       begins again
 #
-# A run that is done is not repeated unless its configs or the data change; one that was interrupted goes on where it
-# was.
+# A run that is done is not repeated unless its programs, its configs or the data change; one that was interrupted goes on
+# where it was.
 set -euo pipefail
 
-out=runs/reproduce seeds=3 device=auto quick=false fresh=false
+out=runs/reproduce seeds='' device=auto quick=false fresh=false
 usage() { echo "error: reproduce.sh: $1; see --help" >&2; exit 2; }
 while (($#)); do
   case $1 in
     --quick) quick=true ;;
     --fresh) fresh=true ;;
     --seeds | --device | --output)
-      (($# > 1)) && [[ -n $2 ]] || usage "$1 needs a value"
+      (($# > 1)) && [[ -n $2 && $2 != -* ]] || usage "$1 needs a value"
       case $1 in
         --seeds) [[ $2 =~ ^[1-9][0-9]?$ ]] || usage "--seeds $2: expected 1 to 99"; seeds=$2 ;;
         --device) [[ $2 =~ ^(auto|cpu|cuda)$ ]] || usage "--device $2: expected auto, cpu or cuda"; device=$2 ;;
@@ -32,7 +32,9 @@ while (($#)); do
   esac
   shift
 done
+$quick && [[ -n $seeds ]] && usage "--quick has one seed; leave --seeds out"
 $quick && seeds=1
+seeds=${seeds:-3}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -41,50 +43,63 @@ configs=apps/configs/reproduce
 trap 'code=$?; ((code == 0)) || echo "reproduce: stopped; the same command goes on where it was" >&2' EXIT
 bash apps/build.sh
 begin=$SECONDS
-$fresh && rm -rf "${out:?}"/{data,runs,table.json,report.html}
-mkdir -p "$out/runs"
-
 scenes=(--images 3000 --val-images 500 --classes 100 --range 250 --any-colour --negatives 5 --seed 1)
-if [[ $(cat "$out/data/made_by" 2> /dev/null) != "${scenes[*]}" ]]; then
+
+# What the runs of a cell depend on besides the seed, as one line: scenes, configs and programs.
+inputs_of() {
+  local files=(apps/configs/demo.toml "$configs"/{base,rfs,ce}.toml)
+  files+=(build/bin/tailseg-{make-dataset,train,evaluate})
+  case $1 in
+    simcal*) files+=("$configs/simcal.toml" build/bin/tailseg-calibrate) ;;
+    *) files+=("$configs/$1.toml") ;;
+  esac
+  { echo "${scenes[*]}"; cat "${files[@]}"; } | sha256sum
+}
+
+# Every run that is there has been made of the same, or goes; and only what has this script's mark.
+mkdir -p "$out/runs"
+for folder in "$out"/runs/*/seed*/; do
+  [[ -e $folder/inputs ]] || continue
+  cell=$(basename "$(dirname "$folder")")
+  if $fresh || [[ $(cat "$folder/inputs") != "$(inputs_of "$cell" 2> /dev/null)" ]]; then rm -rf "${folder:?}"; fi
+done
+if $fresh || [[ $(cat "$out/data/made_by" 2> /dev/null) != "${scenes[*]}" ]]; then
   build/bin/tailseg-make-dataset --output "$out/data" "${scenes[@]}" --overwrite
   echo "${scenes[*]}" > "$out/data/made_by"
 fi
 
-# run CELL SEED INPUTS COMMAND...: COMMAND writes runs/CELL/seedSEED unless that has been done with the same inputs (what
-# its result depends on, as text). It is given --resume where it was interrupted.
+# run CELL SEED COMMAND...: COMMAND writes runs/CELL/seedSEED unless that is done; it is given --resume where it was
+# interrupted.
 run() {
-  local cell=$1 folder=$out/runs/$1/seed$2 inputs
-  inputs=$(printf '%s\n' "${scenes[*]}" "seed $2" "$3" | sha256sum)
-  shift 3
-  local resume=()
-  if [[ $(cat "$folder/inputs" 2> /dev/null) != "$inputs" ]]; then
-    rm -rf "$folder"
-    mkdir -p "$folder"
-    echo "$inputs" > "$folder/inputs"
-  elif [[ -e $folder/done ]]; then
-    return
-  elif [[ -e $folder/checkpoints/last ]]; then
+  local cell=$1 folder=$out/runs/$1/seed$2 resume=()
+  shift 2
+  [[ -e $folder/done ]] && return
+  if [[ -e $folder/checkpoints/last ]]; then
     resume=(--resume)
+  else
+    [[ ! -e $folder || -e $folder/inputs ]] || { echo "error: $folder is not of this script; move it away" >&2; exit 1; }
+    rm -rf "${folder:?}"
+    mkdir -p "$folder"
+    inputs_of "$cell" > "$folder/inputs"
   fi
   echo "reproduce: $cell, $(basename "$folder"), $(((SECONDS - begin) / 60)) min so far"
   "$@" --output "$folder" "${resume[@]}"
   touch "$folder/done"
 }
-text_of() { cat apps/configs/demo.toml "$configs"/{base,rfs}.toml "$@"; }
 last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
 
 train() {
-  run "$1" "$2" "$(text_of "$configs/$1.toml")" build/bin/tailseg-train --config "$configs/$1.toml" \
-    --set "data.root=$out/data" --seed "$2" --device "$device"
+  run "$1" "$2" build/bin/tailseg-train --config "$configs/$1.toml" --set "data.root=$out/data" --seed "$2" \
+    --device "$device"
 }
 
 # SimCal's second stage on the seed's cross-entropy detector, read off with the calibrated head alone and with both.
 calibrate() {
   local detector
   detector=$(last_checkpoint "$out/runs/ce/seed$1")
-  run simcal "$1" "$(text_of "$configs/ce.toml" "$configs/simcal.toml")" build/bin/tailseg-calibrate \
-    --checkpoint "$detector" --config "$configs/simcal.toml" --seed "$1" --device "$device"
-  run simcal_dual "$1" "$(cat "$out/runs/simcal/seed$1/inputs") select" evaluate_dual "$1"
+  run simcal "$1" build/bin/tailseg-calibrate --checkpoint "$detector" --config "$configs/simcal.toml" --seed "$1" \
+    --device "$device"
+  run simcal_dual "$1" evaluate_dual "$1"
 }
 evaluate_dual() {  # SEED --output FOLDER
   build/bin/tailseg-evaluate --checkpoint "$(last_checkpoint "$out/runs/simcal/seed$1")" --data-root "$out/data" \

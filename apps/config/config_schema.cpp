@@ -273,7 +273,6 @@ void add_calibration(ConfigSchema& s, CalibrationConfig& c) {
       .choices({"2fc_rand", "3fc_rand", "3fc_ft", "2fc_ncm", "classifier", "classifier_ft", "class_scale", "tau"});
   s.add("calibration.classifier", &c.classifier, "its last layer: linear, a cosine, or as the detector's")
       .choices({"detector", "linear", "normalized"});
-  add_normalized(s, "calibration.normalized.", c.classifier, c.normalized);
   s.add("calibration.tau", &c.tau, "tau: weights are divided by their length to this power").range(0, 10);
   s.add("calibration.distance", &c.distance, "2fc_ncm: to the class means").choices({"cosine", "euclidean"});
   s.add("calibration.temperature", &c.temperature, "2fc_ncm: of the cosine").range(1e-6, 1e6);
@@ -287,6 +286,7 @@ void add_calibration(ConfigSchema& s, CalibrationConfig& c) {
   s.add("calibration.threshold", &c.threshold, "T, in training instances: 100 for LVIS, 400 for COCO-LT; paper: 300")
       .range(0, 1e9);
   s.add("calibration.strict", &c.strict, "instances < T (released code), or <= T (paper)");
+  add_normalized(s, "calibration.normalized.", c.classifier, c.normalized);
   add_class_loss(s, "calibration.loss.", c.loss, {"detector"});
   add_sampler(s, "calibration.sampler.", c.sampler);
   add_solver(s, "calibration.solver.", c.solver);

@@ -89,6 +89,9 @@ void check_calibration(const CalibrationConfig& c) {
            c.sampler.type, "\" draws photos without one; take bilevel or class_balanced, or proposals = \"all\"");
   TS_CHECK(c.solver.max_iters > 0 || c.solver.epochs > 0 || c.head == "tau",
            "configuration: calibration.solver.max_iters and calibration.solver.epochs are both 0");
+  TS_CHECK(c.head != "tau" || (c.solver.max_iters <= 0 && c.solver.epochs <= 0),
+           "configuration: calibration.head = \"tau\" trains nothing, so it has no steps (calibration.solver.max_iters "
+           "and epochs are 0 with it)");
   TS_CHECK(rising(c.solver.steps) && rising(c.solver.step_epochs),
            "configuration: calibration.solver.steps and step_epochs must rise");
 }

@@ -185,7 +185,7 @@ MaskRcnnOptions model_options(const Config& config, int64_t classes, const Class
   MaskRcnnOptions o;
   o.classes = classes;
   o.bfloat16 = m.precision == "bfloat16";
-  o.watch_class_gradients = config.train.gradients_every > 0;
+  o.watch_class_gradients = config.train.gradients_every > 0 && !config.calibration.used();  // of the detector's head
   o.backbone = backbone_options(m);
   o.fpn.channels = m.fpn_channels;
   o.fpn.kaiming_init = m.fpn_init == "kaiming";

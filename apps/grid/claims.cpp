@@ -41,7 +41,7 @@ JudgedClaim judge_difference(const GridClaim& claim, const MeanAndSpread& cell, 
   judged.verdict = seen ? Verdict::seen : within ? Verdict::within_spread : Verdict::not_seen;
   judged.numbers =
       claim.figure + " " + percent(cell.mean) + " against " + percent(than.mean) + ": " + signed_percent(difference);
-  judged.numbers += cell.spread && than.spread ? ", spread " + percent(spread) : ", one seed";
+  judged.numbers += cell.spread || than.spread ? ", spread " + percent(spread) : ", one seed";
   return judged;
 }
 

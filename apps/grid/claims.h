@@ -6,7 +6,7 @@
 //   gives_back  calibration took d = m(from) - m(than) of a figure; m(cell) - m(than) is more than d / 2. Nothing was
 //               taken where d <= 0: then m(cell) must not be below m(than)
 //
-// With one seed there is no spread: it counts as 0, and the text says so.
+// A cell with one seed has no spread; it counts as 0, and where neither has one the text says so.
 #pragma once
 
 #include "apps/grid/grid.h"

@@ -19,8 +19,8 @@ std::optional<int64_t> seed_of(const std::string& name) {
   if (name.compare(0, prefix.size(), prefix) != 0) return {};
   const char *begin = name.data() + prefix.size(), *end = name.data() + name.size();
   const auto [stop, error] = std::from_chars(begin, end, seed);
-  if (begin == end || error != std::errc() || stop != end) return {};
-  return seed;
+  const bool canonical = error == std::errc() && stop == end && seed >= 0 && name == prefix + std::to_string(seed);
+  return canonical ? std::optional<int64_t>(seed) : std::nullopt;
 }
 
 std::optional<double> figure_of(const ReportRun& run, const std::string& name) {
@@ -31,6 +31,19 @@ double mean_of(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return sum / static_cast<double>(values.size());
+}
+
+using ClassNames = std::map<int64_t, std::string>;
+
+ClassNames class_names(const ReportRun& run) {
+  ClassNames names;
+  for (const ReportClass& entry : run.classes) names[entry.id] = entry.name;
+  return names;
+}
+
+void check_same_classes(const ReportRun& first, const ReportRun& other) {
+  TS_CHECK(class_names(first) == class_names(other), other.folder, " has other classes than ", first.folder,
+           "; the runs of a grid share one data set");
 }
 
 // One run that stands for all: figures and APs of classes are means over the runs that have them; what belongs to one
@@ -53,8 +66,6 @@ ReportRun mean_run(const std::vector<ReportRun>& runs, const std::string& folder
         std::vector<double> values;
         for (const ReportRun& run : runs) {
           const ReportClass* other = run.find(entry.id, entry.name);
-          TS_CHECK(other, run.folder, ": has no class ", entry.id, " '", entry.name, "', which ", runs[0].folder,
-                   " has; the runs of a grid share one data set");
           const auto& of_other = aps == &entry.ap ? other->ap : other->ap50;
           if (const auto found = of_other.find(type); found != of_other.end()) values.push_back(found->second);
         }
@@ -78,6 +89,7 @@ CellResult read_cell_runs(const GridCell& cell, const fs::path& folder) {
   std::sort(result.seeds.begin(), result.seeds.end());
   std::vector<ReportRun> runs;
   for (const int64_t seed : result.seeds) runs.push_back(read_run((folder / ("seed" + std::to_string(seed))).string()));
+  for (const ReportRun& run : runs) check_same_classes(runs[0], run);
   for (const char* name : kGridFigures) {
     std::vector<double> values;
     for (const ReportRun& run : runs) {
@@ -111,7 +123,14 @@ std::vector<CellResult> read_results(const Grid& grid, const std::string& folder
   std::error_code error;
   TS_CHECK(fs::is_directory(folder, error), folder, ": no such folder; a grid's runs lie in <cell>/seed<n> below it");
   std::vector<CellResult> results;
-  for (const GridCell& cell : grid.cells) results.push_back(read_cell_runs(cell, fs::path(folder) / cell.name));
+  const CellResult* first = nullptr;
+  results.reserve(grid.cells.size());
+  for (const GridCell& cell : grid.cells) {
+    results.push_back(read_cell_runs(cell, fs::path(folder) / cell.name));
+    if (results.back().seeds.empty()) continue;
+    if (first) check_same_classes(first->mean, results.back().mean);
+    if (!first) first = &results.back();
+  }
   TS_CHECK(std::any_of(results.begin(), results.end(), [](const CellResult& r) { return !r.seeds.empty(); }), folder,
            ": has no evaluated run of this grid; expected <cell>/seed<n>/evaluation/metrics.json");
   return results;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/run/model_file.h"
+#include "apps/run/open_model.h"
 #include "detection/calibration/calibrated_head.h"
 
 namespace tailseg {
@@ -12,6 +13,7 @@ Config calibration_config(const std::string& checkpoint, const std::vector<std::
   const ModelFile file = read_model_file(checkpoint_file(checkpoint));
   TS_CHECK(file.has("config"), file.path,
            " holds weights but no configuration; calibration starts from a checkpoint of tailseg-train");
+  refuse_preset(file.path, settings);
   Config detector = parse_config(file.required("config"), file.path + ", its configuration");
   detector.calibration = CalibrationConfig();
   Config config = parse_config(config_toml(detector), file.path + ", its configuration", settings);
@@ -41,10 +43,6 @@ void load_detector(const std::string& checkpoint, const Config& config, const Cl
   ParameterStore::LoadReport report = store.load_state_dict(file.model, file.path);
   std::erase_if(report.missing, is_calibrated);
   check_complete(report, file.path);
-}
-
-std::string calibration_summary(const CalibrationConfig& calibration) {
-  return text("recipe ", calibration.recipe, ", head ", calibration.head, ", loss ", calibration.loss.type);
 }
 
 }  // namespace tailseg

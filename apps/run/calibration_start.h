@@ -23,7 +23,4 @@ Config calibration_config(const std::string& checkpoint, const std::vector<std::
 void load_detector(const std::string& checkpoint, const Config& config, const ClassList& classes,
                    ParameterStore& store);
 
-// "recipe simcal, head 3fc_ft, loss softmax": what a calibration that goes on must have in common with itself.
-std::string calibration_summary(const CalibrationConfig& calibration);
-
 }  // namespace tailseg

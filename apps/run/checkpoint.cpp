@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "apps/import/convert.h"
-#include "apps/run/calibration_start.h"
+#include "apps/run/calibration_check.h"
 #include "apps/run/model_file.h"
 #include "detection/calibration/calibrated_head.h"
 #include "nn/safetensors.h"
@@ -46,11 +46,7 @@ TrainingState load_training(const std::string& path, const Config& config, const
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
   check_same_loss(file, config.model.box_head.loss.type,
                   "go on with the first, or start a new run from its weights with --weights");
-  const auto calibration = file.metadata.find("calibration");
-  const std::string calibrated = calibration == file.metadata.end() ? "no calibration" : calibration->second;
-  const std::string asked =
-      config.calibration.used() ? calibration_summary(config.calibration) : std::string("no calibration");
-  TS_CHECK(calibrated == asked, path, " is of a run with ", calibrated, ", the configuration asks for ", asked);
+  check_same_calibration(parse_config(file.required("config"), path + ", its configuration"), config, path);
   const ClassStatistics &before = stored.statistics, &now = classes.statistics;
   TS_CHECK(before.images.empty() || (before.images == now.images && before.instances == now.instances), path,
            " was trained on a set with other numbers of images or instances of its classes; a run resumes on the set "

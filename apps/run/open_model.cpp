@@ -5,6 +5,7 @@
 #include "apps/command_line.h"
 #include "apps/config/model_options.h"
 #include "apps/import/convert.h"
+#include "apps/run/calibration_check.h"
 #include "apps/run/model_file.h"
 
 namespace tailseg {
@@ -65,16 +66,25 @@ void describe_imported(const ModelFile& file, const ModelSource& source, LoadedM
   loaded.named = false;
 }
 
-// A checkpoint's configuration has a value for every setting, so a preset beneath them would change nothing.
-void refuse_preset(const ModelFile& file, const std::vector<std::string>& settings) {
+// What --set says of a calibrated head must be true of the one that the file holds.
+void check_calibration(const ModelFile& file, const std::vector<std::string>& settings, const Config& asked) {
+  const Config stored = parse_config(file.required("config"), file.path + ", its configuration");
   for (const std::string& setting : settings) {
-    if (parse_override(setting).key != "preset") continue;
-    throw UsageError("--set " + setting + ": a preset is chosen before training, and " + file.path +
-                     " knows its own configuration; change single settings, such as --set test.nms_threshold=0.5");
+    TS_CHECK(stored.calibration.used() || !parse_override(setting).key.starts_with("calibration."), "--set ", setting,
+             ": ", file.path, " has not been calibrated (tailseg-calibrate does that)");
   }
+  check_same_calibration(stored, asked, file.path);
 }
 
 }  // namespace
+
+void refuse_preset(const std::string& path, const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings) {
+    if (parse_override(setting).key != "preset") continue;
+    throw UsageError("--set " + setting + ": a preset is chosen before training, and " + path +
+                     " knows its own configuration; change single settings, such as --set test.nms_threshold=0.5");
+  }
+}
 
 LoadedModel open_model(Context& ctx, const ModelSource& source) {
   ModelFile file = read_model_file(checkpoint_file(source.checkpoint));
@@ -84,11 +94,12 @@ LoadedModel open_model(Context& ctx, const ModelSource& source) {
     if (!source.config.empty()) {
       throw UsageError(file.path + " knows its own configuration; change settings with --set, not --config");
     }
-    refuse_preset(file, source.settings);
+    refuse_preset(file.path, source.settings);
     loaded.config = parse_config(file.required("config"), file.path + ", its configuration", source.settings);
     loaded.classes = ClassList::parse(file.required("classes"), file.path);
     check_same_loss(file, loaded.config.model.box_head.loss.type,
                     "its scores mean nothing to another (train one from its weights with tailseg-train --weights)");
+    check_calibration(file, source.settings, loaded.config);
   } else {
     describe_imported(file, source, loaded);
   }

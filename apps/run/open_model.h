@@ -32,6 +32,10 @@ struct LoadedModel {
 // names and shapes, for weights of another model.
 LoadedModel open_model(Context& ctx, const ModelSource& source);
 
+// A checkpoint's configuration has a value for every setting, so a preset beneath them would change nothing: throws
+// UsageError where one is set for the checkpoint at `path`.
+void refuse_preset(const std::string& path, const std::vector<std::string>& settings);
+
 // Gives numbered classes the categories of an annotation file: the l-th category to label l (mmdetection, detectron2),
 // or, where the weights have as many classes as the largest id, category l + 1 to label l (torchvision's 90 for COCO's
 // 80). Throws Error when the numbers fit neither.

@@ -177,6 +177,9 @@ void print_json(const ProfileOptions& options, const Figures& figures, std::ostr
 void profile(const ProfileOptions& options, std::ostream& out) {
   Context ctx(device_of(options.device), {.threads = options.threads});
   const Config config = load_config(options.config, options.settings);
+  TS_CHECK(!options.train || !config.calibration.used(), options.config,
+           ": is a calibration; its detector's step is profiled with --set calibration.recipe=none, and "
+           "tests/benchmarks has bench_calibration for a step of its own");
   ctx.set_math(math_mode(config));
   ParameterStore store(ctx, 0);
   MaskRcnn model(store, model_options(config, options.classes, long_tail(options.classes)));

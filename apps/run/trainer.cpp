@@ -12,6 +12,7 @@
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
 #include "apps/run/analysis.h"
+#include "apps/run/calibration_check.h"
 #include "apps/run/calibration_start.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
@@ -144,6 +145,7 @@ void Trainer::start_or_resume() {
   if (options_.resume) {
     TS_CHECK(newest, "--resume: ", checkpoint_folder(), " holds no checkpoint");
     if (!newest->message.empty()) log_.line("train", newest->message);
+    if (calibrates()) check_same_detector(options_.detector, newest->path);
     state_ = load_training(newest->path, config_, classes_, store_, optimizer_);
     saved_iteration_ = state_.iteration;
     log_.line("train", text("resumed from ", newest->path, " at step ", state_.iteration));

@@ -27,7 +27,8 @@ bool is_own_name(const std::string& name, const std::string& split) {
 
 void read_split(const std::string& folder, const std::string& split, OldSet& set) {
   const std::string path = folder + "/annotations/" + split + ".json", url(kPictureUrl);
-  if (!fs::exists(path)) return;
+  std::error_code error;
+  if (!fs::exists(path, error)) return;
   JsonString description, address;
   JsonObject info, image, root("an annotation file");
   JsonList images("a list of images", image);

@@ -67,4 +67,33 @@ TEST_CASE("what cannot be calibrated is told in one line, before the first step"
   CHECK(says(shop.said, "already holds a run"));
   CHECK(shop.run(shop.calibrate("run", "simcal_fl", {"--max-iters", "4", "--resume"})) == 1);
   CHECK(says(shop.said, "is of a run with recipe simcal"));
+
+  // Another head, or another detector, than the run has.
+  CHECK(shop.run(shop.calibrate("run", "simcal",
+                                {"--max-iters", "4", "--resume", "--set", "calibration.classifier=normalized"})) == 1);
+  CHECK_THAT(shop.said, Catch::Contains("calibrated head whose calibration.classifier is \"detector\""));
+  REQUIRE(shop.run(shop.train("second", {"--max-iters", "2", "--seed", "5"})) == 0);
+  CHECK(shop.run(shop.calibrate("run", "simcal", {"--max-iters", "4", "--resume"}, "second")) == 1);
+  CHECK(says(shop.said, "calibrates another detector than"));
+  CHECK(shop.run(shop.calibrate("run", "simcal", {"--max-iters", "4", "--resume"})) == 0);
+  CHECK(says(refused("simcal", {"calibration.head=tau"}), "trains nothing"));
+  CHECK(shop.run(shop.calibrate("bad", "simcal", {"--set", "preset=torchvision"})) == 2);
+  CHECK(says(shop.said, "a preset is chosen before training"));
+}
+
+TEST_CASE("a calibrated checkpoint is used with its own head, a detector without calibration's settings") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("train", {"--max-iters", "2", "--set", "train.gradients_every=1"})) == 0);
+  REQUIRE(shop.run(shop.calibrate("run", "simcal", {"--max-iters", "2"})) == 0);
+  CHECK_FALSE(fs::exists(shop.root / "run/class_gradients.safetensors"));  // its sums would be the detector's
+  const auto evaluated = [&](const std::string& run, const std::string& setting) {
+    return shop.run({"tailseg-evaluate", "--checkpoint", shop.path(run), "--set", setting});
+  };
+  CHECK(evaluated("run", "calibration.inference=average") == 0);
+  CHECK(evaluated("run", "calibration.threshold=3") == 0);
+  CHECK(evaluated("run", "calibration.loss.type=gumbel") == 1);
+  CHECK(shop.said.find("is of a run with recipe simcal, head 3fc_ft, loss softmax") != std::string::npos);
+  CHECK(evaluated("run", "calibration.classifier=normalized") == 1);
+  CHECK(evaluated("train", "calibration.inference=average") == 1);
+  CHECK(shop.said.find("has not been calibrated") != std::string::npos);
 }

@@ -181,6 +181,23 @@ TEST_CASE("the nearest setting is sought in the group that was written, then in 
   }
 }
 
+TEST_CASE("the settings of a group stand together: TOML has each table once") {
+  Config config;
+  const ConfigSchema schema = config_schema(config);
+  std::set<std::string> ended;
+  std::string group;
+  for (const ConfigField& field : schema.fields()) {
+    const std::string here = field.key().substr(0, field.key().rfind('.') + 1);
+    if (here == group) continue;
+    INFO(field.key());
+    REQUIRE(ended.insert(here).second);
+    group = here;
+  }
+  // And what is written for a normalised head beside a finished detector is read back.
+  const Config calibrated = load_config("", {"calibration.recipe=de", "calibration.classifier=normalized"});
+  CHECK(config_toml(parse_config(config_toml(calibrated), "itself")) == config_toml(calibrated));
+}
+
 TEST_CASE("every setting stands in the tables of apps/configs/README.md, and nothing else does") {
   const std::string losses = "model.box_head.loss.";
   // The options of a loss have a table of their own, with their meaning and default.

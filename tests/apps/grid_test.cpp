@@ -50,7 +50,9 @@ void write_runs(const Folder& folder) {
   folder.write("runs/ce/seed1/evaluation/metrics.json", metrics(0.10, 0.50));
   folder.write("runs/ce/seed10/evaluation/metrics.json", metrics(0.14, 0.44));
   folder.write("runs/ce/seed2/checkpoints/last", "");  // has not been evaluated
-  folder.write("runs/ce/seedling/evaluation/metrics.json", metrics(0.9, 0.9));
+  for (const char* other : {"seedling", "seed01", "seed-1"}) {
+    folder.write(std::string("runs/ce/") + other + "/evaluation/metrics.json", metrics(0.9, 0.9));
+  }
   folder.write("runs/see<saw/seed1/evaluation/metrics.json", metrics(0.30, 0.46));
 }
 
@@ -125,7 +127,7 @@ TEST_CASE("the table as text, as JSON and on the page") {
   REQUIRE(has(text, "12.0 +- 2.8"));
   REQUIRE(has(text, "0.8"));
   REQUIRE(has(text, "table 1"));
-  REQUIRE(has(text, "seen               rare classes gain (APr 30.0 against 12.0: +18.0, one seed)"));
+  REQUIRE(has(text, "seen               rare classes gain (APr 30.0 against 12.0: +18.0, spread 2.8)"));
   REQUIRE(has(text, "not run            who knows\n"));
 
   rapidjson::Document json;
@@ -185,7 +187,11 @@ TEST_CASE("runs that do not belong to the grid are refused") {
   REQUIRE(has(refused(folder / "runs"), "has no evaluated run of this grid"));
   write_runs(folder);
   folder.write("runs/ce/seed10/evaluation/metrics.json", replaced(metrics(0.1, 0.2), "\"yak\"", "\"gnu\""));
-  REQUIRE(refused(folder / "runs") != "no error");
+  REQUIRE_THAT(refused(folder / "runs"), Catch::Contains("the category has two names"));
+  write_runs(folder);
+  folder.write("runs/see<saw/seed1/evaluation/metrics.json",
+               replaced(metrics(0.1, 0.2), "\"9\":{\"name\":\"elk\"", "\"8\":{\"name\":\"elk\""));
+  REQUIRE_THAT(refused(folder / "runs"), Catch::Contains("has other classes than"));
 }
 
 TEST_CASE("the published grid names configs that are there, and every claim of the long tail is in it") {

@@ -4,6 +4,8 @@
 // numbers: 3 %. A gradient loses more: relu's mask flips for the elements whose size is below the error, a share of 0.8
 // sqrt(2 l) u of a layer's, and each flip is an error as large as the element. Over the 17 layers of the backbone the
 // squares add up to 0.10 of the gradient's, so the cosine is 1 / sqrt(1.10) = 0.95 or more.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -60,6 +62,13 @@ double cosine(const std::vector<float>& a, const std::vector<float>& b) {
   return ab / std::sqrt(aa * bb);
 }
 
+double iou(const float* a, const float* b) {
+  const double width = std::max(0.0, double(std::min(a[2], b[2])) - std::max(a[0], b[0]));
+  const double height = std::max(0.0, double(std::min(a[3], b[3])) - std::max(a[1], b[1]));
+  const auto area = [](const float* box) { return double(box[2] - box[0]) * (box[3] - box[1]); };
+  return width * height / (area(a) + area(b) - width * height);
+}
+
 }  // namespace
 
 TEST_CASE("a bfloat16 step has float32's losses and the direction of its gradient") {
@@ -85,24 +94,26 @@ TEST_CASE("a bfloat16 step has float32's losses and the direction of its gradien
 TEST_CASE("bfloat16 training repeats bit by bit and learns as float32 does") {
   for (Context* ctx : devices()) {
     std::vector<std::vector<float>> weights;
-    double last[2] = {};
+    double late[2] = {};  // mean loss of the last ten steps: single steps are at the mercy of which proposals survive
     for (const bool bfloat16 : {true, true, false}) {
       Model model(*ctx, options_of(bfloat16));
       Optimizer optimizer(model.store, {});
       double first = 0;
-      for (uint32_t i = 0; i < 25; ++i) {
+      late[bfloat16] = 0;
+      for (uint32_t i = 0; i < 40; ++i) {
         const Step now = step(*ctx, model, i);
         double total = 0;
         for (const float loss : now.losses) total += loss;
         if (i == 0) first = total;
-        last[bfloat16] = total;
+        if (i >= 30) late[bfloat16] += total / 10;
         optimizer.step(0.01);
       }
-      CHECK(last[bfloat16] < 0.6 * first);
+      CHECK(late[bfloat16] < 0.3 * first);
       weights.push_back(model.store.values().to_vector<float>(*ctx));
     }
     REQUIRE(weights[0] == weights[1]);
-    CHECK(last[true] == Approx(last[false]).epsilon(0.2));  // 25 steps of different roundings
+    INFO(late[true] << " in bfloat16, " << late[false] << " in float32");
+    CHECK(std::abs(late[true] - late[false]) < 0.1);  // of 3 and more at the beginning
   }
 }
 
@@ -121,14 +132,18 @@ TEST_CASE("float32 and bfloat16 predict from the same weights, with float32 scor
     }
     const auto scores_a = a.detections.photo.scores.to_vector<float>(*ctx);
     const auto scores_b = b.detections.photo.scores.to_vector<float>(*ctx);
-    REQUIRE((!scores_a.empty() && !scores_b.empty()));
-    CHECK(scores_b[0] == Approx(scores_a[0]).epsilon(0.03));
     const auto boxes_a = a.detections.photo.boxes.to_vector<float>(*ctx);
     const auto boxes_b = b.detections.photo.boxes.to_vector<float>(*ctx);
-    const float truth[] = {10, 12, 40, 44};
-    for (size_t i = 0; i < 4; ++i) {
-      CHECK(boxes_a[i] == Approx(truth[i]).margin(3));  // it has learnt the square
-      CHECK(boxes_b[i] == Approx(boxes_a[i]).margin(0.5));
+    const int found = b.detections.photo.count.to_vector<int32_t>(*ctx)[0];
+    REQUIRE(a.detections.photo.count.to_vector<int32_t>(*ctx)[0] > 0);
+    CHECK(iou(&boxes_a[0], std::array{10.0f, 12.0f, 40.0f, 44.0f}.data()) > 0.5);  // it has learnt the square
+    // float32's best detection, among bfloat16's: the order of near-equal scores is another matter.
+    size_t twin = 0;
+    for (size_t i = 1; i < size_t(found); ++i) {
+      if (iou(&boxes_b[4 * i], &boxes_a[0]) > iou(&boxes_b[4 * twin], &boxes_a[0])) twin = i;
     }
+    REQUIRE(found > 0);
+    CHECK(scores_b[twin] == Approx(scores_a[0]).epsilon(0.03));
+    for (size_t i = 0; i < 4; ++i) CHECK(boxes_b[4 * twin + i] == Approx(boxes_a[i]).margin(0.5));
   }
 }
