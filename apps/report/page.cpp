@@ -7,7 +7,7 @@ namespace {
 
 // Okabe and Ito's colours, which stay apart for colour-blind readers. Their blue is too dark for a dark page.
 constexpr const char* kRunColours[] = {"var(--blue)", "#d55e00", "#009e73", "#cc79a7",
-                                       "#e69f00", "#56b4e9", "#7a5195", "#777777"};
+                                       "#e69f00",     "#56b4e9", "#7a5195", "#777777"};
 constexpr const char* kDashes[] = {"none", "7 3", "2 3", "10 3 2 3", "4 2", "1 2"};
 
 constexpr const char* kStyle = R"css(

@@ -179,7 +179,8 @@ std::string gradients_section(const ReportData& data) {
   }
   return out +
          "<h3>Positive against negative gradients</h3>\n<p>Sum of the absolute gradients that reached a class's logit "
-         "from its own RoIs, over that from all others, accumulated since the run began to record them (EQL v2, figure 1).</p>\n" +
+         "from its own RoIs, over that from all others, accumulated since the run began to record them (EQL v2, figure "
+         "1).</p>\n" +
          chart + ratio_curves(data) + ratio_maps(data);
 }
 
