@@ -63,6 +63,16 @@ if(TAILSEG_zip_INCLUDE AND TAILSEG_zip_LIBRARY)
   target_link_libraries(tailseg_dep_zip INTERFACE ${TAILSEG_zip_LIBRARY})
 endif()
 
+set(TAILSEG_HAS_FREETYPE OFF)
+find_path(TAILSEG_freetype_INCLUDE ft2build.h ${_headers} PATH_SUFFIXES freetype2)
+find_library(TAILSEG_freetype_LIBRARY freetype ${_libraries})
+if(TAILSEG_freetype_INCLUDE AND TAILSEG_freetype_LIBRARY)
+  set(TAILSEG_HAS_FREETYPE ON)
+  add_library(tailseg_dep_freetype INTERFACE)
+  target_include_directories(tailseg_dep_freetype SYSTEM INTERFACE $<BUILD_INTERFACE:${TAILSEG_freetype_INCLUDE}>)
+  target_link_libraries(tailseg_dep_freetype INTERFACE ${TAILSEG_freetype_LIBRARY})
+endif()
+
 set(TAILSEG_HAS_CUDA OFF)
 if(NOT TAILSEG_CUDA STREQUAL "OFF" AND NOT TAILSEG_SANITIZE)
   include(CheckLanguage)
@@ -106,4 +116,4 @@ if(NOT TAILSEG_CUDA STREQUAL "OFF" AND NOT TAILSEG_SANITIZE)
 endif()
 
 message(STATUS "tailseg: CUDA ${TAILSEG_HAS_CUDA}, oneDNN ${TAILSEG_HAS_ONEDNN}, libzip ${TAILSEG_HAS_LIBZIP}, "
-  "OpenMP ${TAILSEG_HAS_OPENMP}, sanitizer '${TAILSEG_SANITIZE}'")
+  "FreeType ${TAILSEG_HAS_FREETYPE}, OpenMP ${TAILSEG_HAS_OPENMP}, sanitizer '${TAILSEG_SANITIZE}'")

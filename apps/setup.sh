@@ -15,6 +15,7 @@ libraries=(
   libcli11-dev         # command lines
   libtomlplusplus-dev  # configs
   libzip-dev           # .pth files
+  libfreetype-dev      # glyphs for synthetic sets
 )
 test_libraries=(catch2)
 

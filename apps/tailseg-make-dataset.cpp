@@ -37,7 +37,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--kind", options.kind, "shapes (outline x texture) or glyphs (of --font)")
       ->check(CLI::IsMember({"shapes", "glyphs"}))
       ->capture_default_str();
-  app.add_option("--font", c.font, "TrueType font (.ttf) for --kind glyphs");
+  app.add_option("--font", c.font, "font (.ttf, .otf) for --kind glyphs");
   CLI::Option* classes =
       app.add_option("--classes", c.classes, "number of classes")->check(number_from(1, 1e6))->capture_default_str();
   app.add_option("--size", options.size, "WIDTHxHEIGHT of every image")->capture_default_str();

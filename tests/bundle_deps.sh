@@ -4,8 +4,8 @@
 #   bash tests/bundle_deps.sh DIR     on a machine where apps/setup.sh --tests has run
 #   bash apps/build.sh -DTAILSEG_DEPS=DIR     on the other one: nothing outside DIR is looked at
 #
-# DIR/include holds headers (stb, RapidJSON, CLI11, toml++, Catch2); with oneDNN and libzip, where they are installed,
-# DIR/lib holds both and the shared libraries they need beyond the C and C++ runtime. The compiler, cmake and ninja
+# DIR/include holds headers (stb, RapidJSON, CLI11, toml++, Catch2); with oneDNN, libzip and FreeType, where they are installed,
+# DIR/lib holds them and the shared libraries they need beyond the C and C++ runtime. The compiler, cmake and ninja
 # are not bundled.
 set -euo pipefail
 
@@ -70,6 +70,12 @@ if copy_library zip; then
   config=$(find "$from" /usr/include -name zipconf.h -print -quit)
   cp -L "$config" "$target/include/"
   libraries+=(libzip)
+fi
+if copy_library freetype; then
+  from=$(find_header freetype2/ft2build.h libfreetype-dev)
+  rm -rf "${target:?}/include/freetype2"
+  cp -RL "$from/freetype2" "$target/include/"
+  libraries+=(FreeType)
 fi
 
 echo "bundled $(du -sh "$target" | cut -f1) in $target: headers of stb, RapidJSON, CLI11, toml++, Catch2;" \

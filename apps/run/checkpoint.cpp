@@ -34,7 +34,6 @@ void save_checkpoint(const std::string& path, const Config& config, const ClassL
                    {"config", config_toml(stored, false)},
                    {"class_loss", config.model.box_head.loss.type},
                    {"classes", classes.json()}};
-  if (config.calibration.used()) metadata["calibration"] = calibration_summary(config.calibration);
   write_safetensors(path, tensors, metadata);
 }
 

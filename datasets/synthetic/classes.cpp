@@ -1,4 +1,5 @@
 #include "datasets/synthetic/classes.h"
+#include "datasets/synthetic/font.h"
 
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>

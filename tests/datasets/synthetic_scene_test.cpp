@@ -13,6 +13,7 @@
 #include "datasets/mask/iou.h"
 #include "datasets/mask/polygon.h"
 #include "datasets/synthetic/classes.h"
+#include "datasets/synthetic/font.h"
 #include "datasets/synthetic/trace.h"
 #include "tensor/error.h"
 #include "tests/datasets/tiny_font.h"
@@ -180,9 +181,9 @@ TEST_CASE("a font gives its visible, different glyphs, centred and upright") {
     std::ifstream file(font.path(), std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(file), {});
   }();
-  for (size_t size = 0; size < whole.size() - 3; ++size) {  // tables are padded to 4 bytes
+  for (const size_t size : {size_t(0), size_t(4), size_t(100), whole.size() / 2}) {
     std::ofstream(font.path(), std::ios::binary) << whole.substr(0, size);
-    CHECK_THROWS_WITH(Font(font.path()), Contains("font"));
+    CHECK_THROWS_WITH(Font(font.path()), Contains(font.path()));
   }
   CHECK_THROWS_WITH(Font("/nowhere/font.ttf"), Contains("/nowhere/font.ttf"));
   CHECK_THROWS_WITH(Font(TAILSEG_SOURCE_DIR "/CMakeLists.txt"), Contains("CMakeLists.txt") && Contains("font"));

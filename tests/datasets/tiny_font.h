@@ -75,10 +75,19 @@ inline std::string font(const std::vector<std::string>& glyphs, const std::strin
     outlines += one;
   }
   loca += u32(static_cast<uint32_t>(outlines.size()));
-  const std::string head = std::string(50, '\0') + u16(1) + u16(0);
-  const std::string maxp = u32(0x10000) + u16(static_cast<int>(glyphs.size())) + std::string(26, '\0');
+  const auto count = static_cast<int>(glyphs.size());
+  const std::string head = std::string(18, '\0') + u16(1000) + std::string(30, '\0') + u16(1) + u16(0);
+  const std::string hhea = u32(0x10000) + u16(800) + u16(-200) + std::string(26, '\0') + u16(1);
+  const std::string hmtx = u16(1000) + std::string(static_cast<size_t>(2 * count), '\0');
+  const std::string maxp = u32(0x10000) + u16(count) + std::string(26, '\0');
   const std::string cmap = u16(0) + u16(1) + u16(3) + u16(1) + u32(12) + map;
-  return file({{"cmap", cmap}, {"glyf", outlines}, {"head", head}, {"loca", loca}, {"maxp", maxp}});
+  return file({{"cmap", cmap},
+               {"glyf", outlines},
+               {"head", head},
+               {"hhea", hhea},
+               {"hmtx", hmtx},
+               {"loca", loca},
+               {"maxp", maxp}});
 }
 inline std::string font(const std::vector<std::string>& glyphs) {
   return font(glyphs, segments(static_cast<int>(glyphs.size())));
