@@ -93,8 +93,15 @@ void Staging::copy_to_device(void* to, const void* from, size_t bytes) {
   slot.passed.record(ctx_);
 }
 
-Readback::Readback(Context& ctx, const Tensor& tensor)
-    : memory_(ctx, tensor.bytes()), passed_(ctx), dtype_(tensor.dtype()), elements_(tensor.elements()) {
+Readback::Readback(Context& ctx, const Tensor& tensor) : memory_(ctx, tensor.bytes()), passed_(ctx) {
+  start(ctx, tensor);
+}
+
+void Readback::start(Context& ctx, const Tensor& tensor) {
+  passed_.wait();
+  if (tensor.bytes() > memory_.bytes()) memory_ = PinnedBuffer(ctx, tensor.bytes());
+  dtype_ = tensor.dtype();
+  elements_ = tensor.elements();
   if (tensor.bytes() == 0) return;
   if (ctx.device().is_cuda())
     device_calls::copy_to_host_async(memory_.data(), tensor.raw(), tensor.bytes(), ctx.stream());

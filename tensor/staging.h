@@ -70,7 +70,8 @@ class Staging {
 // A copy of a tensor that is travelling to the host: losses that are looked at some steps later.
 class Readback {
  public:
-  Readback(Context& ctx, const Tensor& tensor);  // starts the copy; the tensor may be released
+  Readback(Context& ctx, const Tensor& tensor);    // starts the copy; the tensor may be released
+  void start(Context& ctx, const Tensor& tensor);  // of another tensor, in the same memory where it is large enough
   bool ready() const { return passed_.done(); }
   template <class T>
   std::vector<T> values() const {  // waits when it is not ready
@@ -83,8 +84,8 @@ class Readback {
  private:
   PinnedBuffer memory_;
   StreamEvent passed_;
-  DType dtype_;
-  int64_t elements_;
+  DType dtype_ = DType::float32;
+  int64_t elements_ = 0;
 };
 
 }  // namespace tailseg

@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # Copies what tailseg is built from into one folder, for a machine without a package manager or a network.
 #
-#   bash tests/bundle_deps.sh DIR     on a machine where apps/setup.sh --tests has run
-#   bash apps/build.sh -DTAILSEG_DEPS=DIR     on the other one: nothing outside DIR is looked at
+#   bash tests/bundle_deps.sh [--no-onednn] DIR     on a machine where apps/setup.sh --tests has run
+#   bash apps/build.sh -DTAILSEG_DEPS=DIR           on the other one: nothing outside DIR is looked at
 #
-# DIR/include holds headers (stb, RapidJSON, CLI11, toml++, Catch2); with oneDNN, libzip and FreeType, where they are installed,
-# DIR/lib holds them and the shared libraries they need beyond the C and C++ runtime. The compiler, cmake and ninja
-# are not bundled.
+# DIR/include holds headers (stb, RapidJSON, CLI11, toml++, Catch2); with oneDNN, libzip and FreeType, where they are
+# installed, DIR/lib holds them and the shared libraries they need beyond the C and C++ runtime. The compiler, cmake and
+# ninja are not bundled. --no-onednn: without that library, most of the folder's size, which a GPU does not need.
 set -euo pipefail
 
+onednn=true
+if [[ ${1:-} == --no-onednn ]]; then
+  onednn=false
+  shift
+fi
 if (($# != 1)) || [[ $1 == -* ]]; then
-  echo "usage: bash tests/bundle_deps.sh DIR" >&2
+  echo "usage: bash tests/bundle_deps.sh [--no-onednn] DIR" >&2
   exit 2
 fi
 mkdir -p "$1/include" "$1/lib"
@@ -58,7 +63,7 @@ copy_library() {  # stem
   done
 }
 libraries=()
-if copy_library dnnl; then
+if $onednn && copy_library dnnl; then
   from=$(find_header dnnl.hpp libdnnl-dev)
   cp -L "$from"/dnnl*.h* "$target/include/"
   [[ -d $from/oneapi ]] && cp -RL "$from/oneapi" "$target/include/"

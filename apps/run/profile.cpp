@@ -13,6 +13,7 @@
 #include "apps/config/model_options.h"
 #include "apps/run/device_choice.h"
 #include "nn/optimizer.h"
+#include "tensor/device_calls.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
 #include "tensor/philox.h"
@@ -157,18 +158,22 @@ double peak_resident_mib() {
 }
 
 struct Figures {
-  double median_ms = 0, floor_ms = 0, memory_mib = 0;
+  double median_ms = 0, floor_ms = 0, memory_mib = 0, tensor_mib = 0;
+  int64_t waits = 0, system_allocations = 0;  // in the last timed step: 0 and 0 where nothing makes the host wait
 };
 
 void print_json(const ProfileOptions& options, const Figures& figures, std::ostream& out) {
-  char line[256];
+  char line[400];
   std::snprintf(
       line, sizeof line,
-      "{\"job\": \"%s\", \"height\": %lld, \"width\": %lld, \"ms\": %.2f, \"floor_ms\": %.2f, \"floor_share\": "
-      "%.3f, \"mib\": %.0f}\n",
-      options.train ? "train" : "predict", static_cast<long long>(options.height),
-      static_cast<long long>(options.width), figures.median_ms, figures.floor_ms, figures.floor_ms / figures.median_ms,
-      figures.memory_mib);
+      "{\"job\": \"%s\", \"batch\": %lld, \"height\": %lld, \"width\": %lld, \"classes\": %lld, \"ms\": %.2f, "
+      "\"floor_ms\": %.2f, \"floor_share\": %.3f, \"mib\": %.0f, \"tensor_mib\": %.0f, \"waits\": %lld, "
+      "\"allocations\": %lld}\n",
+      options.train ? "train" : "predict", static_cast<long long>(options.batch),
+      static_cast<long long>(options.height), static_cast<long long>(options.width),
+      static_cast<long long>(options.classes), figures.median_ms, figures.floor_ms,
+      figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib,
+      static_cast<long long>(figures.waits), static_cast<long long>(figures.system_allocations));
   out << line;
 }
 
@@ -203,9 +208,19 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   };
   work();  // plans, caches, first touch of memory
   std::vector<double> times;
-  for (int64_t i = 0; i < options.repeats; ++i) times.push_back(milliseconds(ctx, work));
-  Figures figures{median_of(times), 0, peak_resident_mib()};
+  Figures figures;
+  for (int64_t i = 0; i < options.repeats; ++i) {
+    times.push_back(milliseconds(ctx, [&] {
+      const int64_t waits = device_calls::waits(), asked = ctx.allocator()->figures().system_allocations;
+      work();
+      figures.waits = device_calls::waits() - waits;
+      figures.system_allocations = ctx.allocator()->figures().system_allocations - asked;
+    }));
+  }
   const MemoryFigures memory = ctx.allocator()->figures();
+  figures.median_ms = median_of(times);
+  figures.memory_mib = peak_resident_mib();
+  figures.tensor_mib = mebibytes(memory.peak_bytes);
 
   const DType dtype = store.working_dtype();
   Peaks peaks = measure_peaks(ctx, dtype);
@@ -221,17 +236,20 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   figures.floor_ms = floor_ms(*profiler, peaks);
   if (!options.trace.empty()) profiler->write_trace(options.trace);
   if (options.json) return print_json(options, figures, out);
-  char line[320];
-  std::snprintf(line, sizeof line,
-                "%s, %lld x %lld x %lld on %s, %d threads: %.1f ms (median of %lld); floor %.1f ms, so %.0f%% of it; "
-                "peak memory %.0f MiB, of tensors %.0f MiB (%.0f MiB cached now)\nthis machine: copy %.1f GB/s, "
-                "%s product %.1f GFLOP/s\n\n",
-                options.train ? "training step" : "prediction", static_cast<long long>(options.batch),
-                static_cast<long long>(options.height), static_cast<long long>(options.width),
-                ctx.device().name().c_str(), ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats),
-                figures.floor_ms, 100 * figures.floor_ms / figures.median_ms, figures.memory_mib,
-                mebibytes(memory.peak_bytes), mebibytes(memory.cached_bytes), peaks.bytes_per_second / 1e9,
-                config.model.precision.c_str(), peaks.operations_per_second / 1e9);
+  char line[480];
+  std::snprintf(
+      line, sizeof line,
+      "%s, %lld x %lld x %lld on %s, %d threads: %.1f ms (median of %lld); floor %.1f ms, so %.0f%% of it; "
+      "peak memory %.0f MiB, of tensors %.0f MiB (%.0f MiB cached now); in the last step the host waited %lld "
+      "times for the device and asked %lld times for memory\nthis machine: copy %.1f GB/s, "
+      "%s product %.1f GFLOP/s\n\n",
+      options.train ? "training step" : "prediction", static_cast<long long>(options.batch),
+      static_cast<long long>(options.height), static_cast<long long>(options.width), ctx.device().name().c_str(),
+      ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats), figures.floor_ms,
+      100 * figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib,
+      mebibytes(memory.cached_bytes), static_cast<long long>(figures.waits),
+      static_cast<long long>(figures.system_allocations), peaks.bytes_per_second / 1e9, config.model.precision.c_str(),
+      peaks.operations_per_second / 1e9);
   out << line;
   print_table(*profiler, peaks, options.rows, out);
 }

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -17,8 +16,10 @@
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
+#include "apps/run/loss_reader.h"
 #include "apps/run/model_evaluation.h"
 #include "apps/run/open_model.h"
+#include "apps/run/stop_signal.h"
 #include "apps/run/training_data.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/gradient_file.h"
@@ -37,28 +38,16 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-volatile std::sig_atomic_t stop_signal = 0;
-
-// The first Ctrl-C, SIGTERM or hang-up asks for a checkpoint; the second of a kind ends the program as it would any.
-void remember_signal(int number) {
-  stop_signal = number;
-  std::signal(number, SIG_DFL);
-}
-
-void catch_signals() {
-  stop_signal = 0;
-  std::signal(SIGINT, remember_signal);
-  std::signal(SIGTERM, remember_signal);
-  if (std::signal(SIGHUP, remember_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
-  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log is gone; the run and log.txt go on
-}
-
 struct StepLosses {
   Variable total;
   std::vector<std::pair<std::string, Variable>> parts;
-};
 
-struct Stopped {};  // thrown out of an evaluation by a signal
+  std::vector<std::pair<std::string, Tensor>> values() const {
+    std::vector<std::pair<std::string, Tensor>> all{{"total_loss", total.value()}};
+    for (const auto& [name, loss] : parts) all.emplace_back(name, loss.value());
+    return all;
+  }
+};
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -78,7 +67,8 @@ class Trainer {
         model_(store_, model_options(config, classes_.size(), class_statistics(data_.split.set))),
         optimizer_((store_.consolidate(), store_), optimizer_options(run_)),
         schedule_(learning_rate_schedule(run_, data_.batches_in_epoch)),
-        steps_(total_iterations(run_, data_.batches_in_epoch)) {}
+        steps_(total_iterations(run_, data_.batches_in_epoch)),
+        reader_(ctx_) {}
 
   TrainEnd run();
 
@@ -91,7 +81,8 @@ class Trainer {
   bool step(Loader& loader, Batch& batch);
   bool calibrates() const { return !options_.detector.empty(); }
   StepLosses losses(const Batch& batch);
-  void check_finite(const StepLosses& losses);
+  void report_steps(bool all);
+  void check_finite(const StepFigures& step);
   void record_gradients();
   void save();
   void evaluate(bool last);
@@ -113,6 +104,7 @@ class Trainer {
   TrainingState state_;
   int64_t saved_iteration_ = -1;
   std::set<std::string> told_;  // of photos that are skipped: once each, not in every epoch
+  LossReader reader_;
   std::unique_ptr<StepMeter> meter_;
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<EventsFile> events_;
@@ -192,13 +184,16 @@ std::string Trainer::last_checkpoint() const {
                               : text("; the last checkpoint is at step ", saved_iteration_);
 }
 
-void Trainer::check_finite(const StepLosses& losses) {
-  for (const auto& [name, loss] : losses.parts) {
-    const float value = loss.value().to_vector<float>(ctx_)[0];
-    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", state_.iteration, last_checkpoint(),
+void Trainer::check_finite(const StepFigures& step) {
+  const auto check = [&](const std::string& name, double value) {
+    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", step.iteration, last_checkpoint(),
              ". A smaller solver.base_lr, solver.clip_norm or a longer warm-up are the usual cures; tailseg-inspect "
              "finds bad boxes");
-  }
+  };
+  // The total, which comes first, is not finite whenever a part is not: the parts say more.
+  const size_t count = step.losses.size();
+  for (size_t i = 1; i <= count; ++i) check(step.losses[i % count].first, step.losses[i % count].second);
+  check("the gradient's norm", *step.gradient_norm);
 }
 
 StepLosses Trainer::losses(const Batch& batch) {
@@ -219,42 +214,40 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   for (const std::string& message : batch.skipped) {
     if (told_.insert(message).second) log_.line("data", "skipped: " + message);
   }
-  const double data_seconds = seconds_since(begin);
+  StepFigures figures{.iteration = state_.iteration,
+                      .data_seconds = seconds_since(begin),
+                      .learning_rate = schedule_.at(state_.iteration)};
   store_.clear_gradients();
   const StepLosses losses = this->losses(batch);
-  const bool logged = (state_.iteration + 1) % config_.train.log_every == 0 || state_.iteration + 1 == steps_;
-  // Reading a loss waits for a GPU, so there it is read only for the log.
-  const bool read = logged || !ctx_.device().is_cuda();
-  if (read) check_finite(losses);
-  const double lr = schedule_.at(state_.iteration);
   if (losses.total.requires_grad()) {  // class means are learned without
     backward(ctx_, losses.total);
-    optimizer_.step(lr);
-  }
-
-  StepFigures figures{.iteration = state_.iteration, .data_seconds = data_seconds, .learning_rate = lr};
-  if (read) {
-    figures.losses.emplace_back("total_loss", losses.total.value().to_vector<float>(ctx_)[0]);
-    for (const auto& [name, loss] : losses.parts)
-      figures.losses.emplace_back(name, loss.value().to_vector<float>(ctx_)[0]);
-    figures.gradient_norm = optimizer_.gradient_norm().to_vector<float>(ctx_)[0];
-    TS_CHECK(std::isfinite(*figures.gradient_norm), "the gradient's norm is not finite at step ", state_.iteration,
-             last_checkpoint());
+    optimizer_.step(figures.learning_rate);
   }
   figures.memory_mib = static_cast<double>(ctx_.allocator()->figures().peak_bytes) / (1 << 20);
   figures.seconds = seconds_since(begin);
-  meter_->add(figures);
+  reader_.add(figures, losses.values(), optimizer_.gradient_norm());
   ++state_.iteration;
   state_.position = loader.position();
   record_gradients();
-  if (logged) {
-    log_.line("train", meter_->log_line());
-    const auto values = meter_->metrics();
-    metrics_->write(values);
-    events_->scalars(figures.iteration, values);
-  }
-  log_.progress(meter_->progress_line());
+  report_steps(false);
   return true;
+}
+
+// The steps whose losses have arrived, or `all`; a step whose losses are not finite ends the run here, before anything
+// that it has spoilt is saved.
+void Trainer::report_steps(bool all) {
+  while (const std::optional<StepFigures> step = reader_.take(all)) {
+    check_finite(*step);
+    meter_->add(*step);
+    const int64_t done = step->iteration + 1;
+    if (done % config_.train.log_every == 0 || done == steps_) {
+      log_.line("train", meter_->log_line());
+      const auto values = meter_->metrics();
+      metrics_->write(values);
+      events_->scalars(step->iteration, values);
+    }
+    log_.progress(meter_->progress_line());
+  }
 }
 
 void Trainer::record_gradients() {
@@ -265,6 +258,7 @@ void Trainer::record_gradients() {
 
 void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
+  report_steps(true);
   if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
@@ -274,12 +268,13 @@ void Trainer::save() {
 }
 
 void Trainer::evaluate(bool last) {
+  report_steps(true);
   if (!data_.val) return;
   const Split& val = *data_.val;
   const Clock::time_point begin = Clock::now();
   EvaluationListener listener;
   listener.progress = [&](int64_t done, int64_t all) {
-    if (stop_signal) throw Stopped{};
+    throw_if_stopped();
     log_.progress(text("evaluating ", done, " of ", all, " images"));
   };
   listener.skipped = [&](const std::string& message) { log_.line("evaluate", "skipped: " + message); };
@@ -319,7 +314,7 @@ TrainEnd Trainer::loop() {
   Loader loader(data_.split.set, data_.input, data_.loading, data_.order, state_.position);
   Batch batch;
   while (state_.iteration < steps_ && step(loader, batch)) {
-    if (stop_signal) throw Stopped{};
+    throw_if_stopped();
     if (state_.iteration % config_.train.checkpoint_every == 0) save();
     if (config_.train.eval_every > 0 && state_.iteration % config_.train.eval_every == 0 && state_.iteration < steps_) {
       evaluate(false);
@@ -341,12 +336,12 @@ TrainEnd Trainer::run() {
   }
   if (options_.dry_run) return TrainEnd::finished;
   open_files();
-  catch_signals();
+  catch_stop_signals();
   try {
     return loop();
   } catch (const Stopped&) {
     log_.end_progress();
-    log_.line("train", text("stopped by signal ", static_cast<int>(stop_signal), " after step ", state_.iteration));
+    log_.line("train", text("stopped by signal ", stop_signal(), " after step ", state_.iteration));
     save();
     return TrainEnd::interrupted;
   }

@@ -17,7 +17,7 @@ struct StepFigures {
   double seconds = 0;       // the whole step
   double data_seconds = 0;  // of them, waiting for the loader
   double learning_rate = 0;
-  std::vector<std::pair<std::string, double>> losses;  // total_loss first; those that were read back in this step
+  std::vector<std::pair<std::string, double>> losses;  // total_loss first
   std::optional<double> gradient_norm;
   std::optional<double> memory_mib;  // peak
 };

@@ -4,6 +4,8 @@
 
 #include "detection/losses/loss_list.h"
 #include "detection/mask_rcnn.h"
+#include "nn/optimizer.h"
+#include "tensor/device_calls.h"
 #include "tests/detection/loss_check.h"
 #include "tests/devices.h"
 
@@ -93,4 +95,25 @@ TEST_CASE("Mask R-CNN trains and predicts with every classification loss, the sa
 
 TEST_CASE("Mask R-CNN trains and predicts with every classification loss in bfloat16, the same way twice") {
   train_and_predict(true);
+}
+
+TEST_CASE("once warm, a training step asks the system for no memory and never waits for the device") {
+  for (Context* ctx : devices()) {
+    for (const auto& loss : loss_list()) {
+      INFO(loss->name() << " on " << ctx->device().name());
+      ParameterStore store(*ctx, 3);
+      MaskRcnn model(store, small_model(*loss, false));
+      store.consolidate();
+      Optimizer optimizer(store, {});
+      int64_t waits = 0, asked = 0;
+      for (uint32_t step = 0; step < 6; ++step) {
+        if (step == 3) waits = device_calls::waits(), asked = ctx->allocator()->figures().system_allocations;
+        store.clear_gradients();
+        backward(*ctx, model.losses(*ctx, two_images(*ctx), three_objects(*ctx), {1, step}).total);
+        optimizer.step(1e-3);
+      }
+      CHECK(ctx->allocator()->figures().system_allocations == asked);
+      if (!debug_memory()) CHECK(device_calls::waits() == waits);  // guard bands are read back
+    }
+  }
 }

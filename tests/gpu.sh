@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Everything that only a GPU can show, on a machine that has one, the CUDA 13 toolkit and cuDNN 9; no package manager and
+# no network are needed.
+#
+#   bash tests/gpu.sh [--bundle DIR] [--build build-gpu] [STAGE ...]
+#
+#   build      for this card, without oneDNN; --bundle: with the libraries that tests/bundle_deps.sh has put into DIR
+#   tests      every test; those of devices.h run on the GPU too
+#   memcheck, racecheck, synccheck, initcheck
+#              compute-sanitizer on the kernels' tests
+#   demo       the demo's training on the GPU, evaluated on its held-out split
+#   repeat     two runs, and one that is killed and resumed, end in the same bytes: float32, tf32, bfloat16
+#   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory
+#   kernels    the kernel tables of a training step and of a prediction
+#   bench      beside torchvision on the same card ($PYTHON has torch); each row by itself: bench:train:16:80 ..
+#
+# Without a stage all run. Each ends within $TAILSEG_GPU_LIMIT seconds (470). Logs and results are kept in
+# BUILD/gpu, so that stages may be run call by call: the table at the end has all that were run on this build.
+# Exit status: 0 when every stage of this call passed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+build=build-gpu bundle='' stages=()
+all=(build tests memcheck racecheck synccheck initcheck demo repeat waits kernels bench)
+usage() { echo "error: gpu.sh: $1; see --help" >&2; exit 2; }
+while (($#)); do
+  case $1 in
+    --bundle | --build)
+      (($# > 1)) && [[ -n $2 && $2 != -* ]] || usage "$1 needs a folder"
+      [[ $1 == --bundle ]] && bundle=$2 || build=$2
+      shift ;;
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    bench:*) stages+=("$1") ;;
+    *) [[ " ${all[*]} " == *" $1 "* ]] || usage "the stages are ${all[*]}, not '$1'"; stages+=("$1") ;;
+  esac
+  shift
+done
+((${#stages[@]})) || stages=("${all[@]}")
+[[ -z $bundle || -d $bundle/include ]] || usage "$bundle has no include/ folder; make it with tests/bundle_deps.sh"
+
+nvidia-smi -L > /dev/null 2>&1 || { echo "error: no GPU: nvidia-smi finds none. Without one: bash tests/run.sh cuda" >&2; exit 1; }
+command -v nvcc > /dev/null || PATH=$PATH:/usr/local/cuda/bin
+command -v nvcc > /dev/null || { echo "error: nvcc was not found; put the CUDA toolkit's bin folder on PATH" >&2; exit 1; }
+limit=${TAILSEG_GPU_LIMIT:-470}
+python=${PYTHON:-python3}
+# cuDNN may lie in a Python package.
+if [[ -z ${CUDNN_PATH:-} ]]; then
+  found=$("$python" -c 'import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0])' 2> /dev/null) && export CUDNN_PATH=$found
+fi
+programs=$build/bin
+kept=$build/gpu
+mkdir -p "$kept"
+kept=$(cd "$kept" && pwd)
+export OMP_WAIT_POLICY=passive
+
+run_build() {
+  local options=(-DCMAKE_BUILD_TYPE=Release -DTAILSEG_CUDA=ON -DTAILSEG_ONEDNN=OFF -DCMAKE_CUDA_ARCHITECTURES=native)
+  [[ -n $bundle ]] && options+=("-DTAILSEG_DEPS=$(cd "$bundle" && pwd)")
+  cmake -S . -B "$build" -G Ninja "${options[@]}" && cmake --build "$build"
+}
+
+run_tests() { ctest --test-dir "$build" --output-on-failure --parallel 4; }
+
+sanitize() {  # tool
+  command -v compute-sanitizer > /dev/null || { echo "skipped: compute-sanitizer was not found"; return 3; }
+  local room bad=0
+  for room in tensor autograd nn detection; do
+    echo "--- $1: $room"
+    compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 5 "$programs/tailseg_test_$room" || bad=1
+  done
+  return $bad
+}
+run_memcheck() { sanitize memcheck; }
+run_racecheck() { sanitize racecheck; }
+run_synccheck() { sanitize synccheck; }
+run_initcheck() { sanitize initcheck; }
+
+demo_data() {
+  [[ -e $kept/data/made ]] && return
+  "$programs/tailseg-make-dataset" --output "$kept/data" --images 2400 --val-images 240 --seed 1 --overwrite &&
+    touch "$kept/data/made"
+}
+last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
+train() {  # folder arguments
+  "$programs/tailseg-train" --config apps/configs/demo.toml --set "data.root=$kept/data" --device cuda --output "$@"
+}
+
+run_demo() {
+  demo_data || return
+  rm -rf "$kept/demo"
+  train "$kept/demo" && "$programs/tailseg-evaluate" --checkpoint "$kept/demo" --data-root "$kept/data" --device cuda \
+    --output "$kept/demo/evaluation_again" --pictures 4 || return
+  # The CPU's demo ends at 0.93; other bits, so not the same figure.
+  awk '/AP50f/ {segm = $6} END {print "mask AP50f", segm; exit !(segm > 0.85)}' "$kept/demo/evaluation_again/table.txt"
+}
+
+run_repeat() {
+  demo_data || return
+  local precision end=240
+  for precision in float32 tf32 bfloat16; do
+    local base="$kept/repeat_$precision"
+    local more=(--max-iters $end --checkpoint-every 80 --set "model.precision=$precision" --set data.val_annotations=)
+    rm -rf "$base"_{a,b,c}
+    train "${base}_a" "${more[@]}" && train "${base}_b" "${more[@]}" || return
+    cmp "$(last_checkpoint "${base}_a")" "$(last_checkpoint "${base}_b")" || { echo "$precision: two runs differ"; return 1; }
+    train "${base}_c" "${more[@]}" &
+    local child=$!
+    while [[ ! -e ${base}_c/checkpoints/last ]] && kill -0 $child 2> /dev/null; do sleep 0.05; done
+    kill -9 $child 2> /dev/null
+    wait $child 2> /dev/null
+    train "${base}_c" "${more[@]}" --resume || return
+    cmp "$(last_checkpoint "${base}_a")" "$(last_checkpoint "${base}_c")" || { echo "$precision: killed and resumed differs"; return 1; }
+    echo "$precision: two runs, and one killed and resumed, end in the same $(stat -c %s "$(last_checkpoint "${base}_a")") bytes"
+  done
+}
+
+run_waits() {
+  local loss losses line bad=0
+  losses=$("$programs/tailseg-profile" --set model.box_head.loss.type=? 2>&1 | sed -nE 's/.*expected one of ([a-z_0-9, ]+).*/\1/p')
+  [[ -n $losses ]] || { echo "the losses' names could not be read"; return 1; }
+  for loss in ${losses//,/ }; do
+    line=$("$programs/tailseg-profile" --json --device cuda --job train --batch 2 --height 800 --width 1344 --classes 1203 \
+      --repeats 4 --set model.precision=bfloat16 --set "model.box_head.loss.type=$loss") || { bad=1; continue; }
+    echo "$loss: $line"
+    [[ $line == *'"waits": 0, "allocations": 0}'* ]] || bad=1
+  done
+  return $bad
+}
+
+run_kernels() {
+  local of=(--device cuda --height 800 --width 1344 --rows 40 --set model.precision=bfloat16)
+  "$programs/tailseg-profile" "${of[@]}" --job train --batch 16 --trace "$kept/train.json" &&
+    "$programs/tailseg-profile" "${of[@]}" --job predict --batch 1 --trace "$kept/predict.json"
+}
+
+run_bench() { bash tests/benchmarks/gpu_vs_torchvision.sh --build "$build" --json "$kept/bench.json" "$@"; }
+
+for stage in "${stages[@]}"; do
+  echo "=== $stage"
+  begin=$SECONDS
+  name=${stage%%:*}
+  export -f "run_$name" sanitize demo_data last_checkpoint train
+  export build bundle kept programs python
+  arguments=()
+  [[ $stage == bench:* ]] && arguments=("${stage#bench:}")
+  timeout --kill-after=10 "$limit" bash -c "run_$name \"\$@\"" "run_$name" "${arguments[@]}" < /dev/null 2>&1 | tee "$kept/${stage//:/_}.log"
+  case ${PIPESTATUS[0]} in
+    0) result=ok ;;
+    3) result=skipped ;;
+    124 | 137) result="FAILED (past $limit s)" ;;
+    *) result=FAILED ;;
+  esac
+  printf '%-22s %4d s  %s\n' "$stage" $((SECONDS - begin)) "$result" > "$kept/${stage//:/_}.result"
+  echo "=== $(cat "$kept/${stage//:/_}.result")"
+done
+
+echo
+nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
+echo "$(nvcc --version | tail -n 1), cuDNN in ${CUDNN_PATH:-the toolkit}, commit $(git rev-parse --short HEAD 2> /dev/null || echo unknown), $(date -u +%F)"
+failed=0
+for stage in "${all[@]}"; do cat "$kept/$stage"*.result 2> /dev/null; done
+for stage in "${stages[@]}"; do ! grep -q FAILED "$kept/${stage//:/_}.result" || failed=1; done
+exit $failed
