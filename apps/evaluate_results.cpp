@@ -92,6 +92,7 @@ void write_categories(Json& json, const AnnotationSet& set, const ClassFacts& fa
     };
     count("train_instances", facts.train_instances);
     number("weight_norm", facts.weight_norm);
+    number("gradient_ratio", facts.gradient_ratio);
     number("accuracy", facts.accuracy);
     count("matched_proposals", facts.matched_proposals);
     json.EndObject();

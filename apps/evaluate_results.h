@@ -37,6 +37,7 @@ std::vector<TypeFigures> evaluate_types(const AnnotationSet& set, const Detectio
 struct ClassFacts {
   std::vector<int64_t> train_instances;    // -1: not known of this class
   std::vector<double> weight_norm;         // Euclidean norm of the classifier's row; -1 likewise
+  std::vector<double> gradient_ratio;      // of the sums over training, positive / negative; -1: not known
   std::vector<double> accuracy;            // share of matched_proposals that were classified rightly; -1: of none
   std::vector<int64_t> matched_proposals;  // proposals that lie on an object of the class
 };
@@ -53,7 +54,8 @@ std::vector<TypeFigures> evaluate_analysis(const AnnotationSet& set, const Model
                                            const EvaluationOptions& options);
 
 // {"protocol": ..., "bbox": {"AP": ..., "per_category": {"3": {"name", "AP", "AP50", "instances"}, ...}}, ...,
-//  "categories": {"3": {"name", "frequency", "train_instances", "weight_norm", "accuracy", "matched_proposals"}, ...}};
+//  "categories": {"3": {"name", "frequency", "train_instances", "weight_norm", "gradient_ratio", "accuracy",
+//  "matched_proposals"}, ...}};
 // per_category leaves out categories without ground truth, categories has them all with what is known of each.
 std::string metrics_json(const AnnotationSet& set, const std::string& protocol, const std::vector<TypeFigures>& types,
                          const ClassFacts& facts = {});

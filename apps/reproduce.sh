@@ -4,13 +4,13 @@
 #
 #   bash apps/reproduce.sh [--quick] [--seeds N] [--device auto|cpu|cuda] [--output DIR] [--fresh]
 #
-#   --quick       one seed and fewer methods
+#   --quick       one seed of cross-entropy, RFS, Seesaw, GOL and SimCal
 #   --seeds N     runs a method (3)
 #   --output DIR  runs/reproduce: data, runs/<cell>/seed<n>, table.json, report.html
 #   --fresh       begins again
 #
-# A run that is done is not repeated unless its programs, its configs or the data change; one that was interrupted goes on
-# where it was.
+# A run that is done is not repeated unless its programs, its configs or the data change: then it is made anew, which is
+# said. One that was interrupted goes on where it was.
 set -euo pipefail
 
 out=runs/reproduce seeds='' device=auto quick=false fresh=false
@@ -61,11 +61,14 @@ mkdir -p "$out/runs"
 for folder in "$out"/runs/*/seed*/; do
   [[ -e $folder/inputs ]] || continue
   cell=$(basename "$(dirname "$folder")")
-  if $fresh || [[ $(cat "$folder/inputs") != "$(inputs_of "$cell" 2> /dev/null)" ]]; then rm -rf "${folder:?}"; fi
+  $fresh || [[ $(cat "$folder/inputs") != "$(inputs_of "$cell" 2> /dev/null)" ]] || continue
+  $fresh || echo "reproduce: $cell, $(basename "$folder") was made by other programs, configs or data; it is made anew"
+  rm -rf "${folder:?}"
 done
-if $fresh || [[ $(cat "$out/data/made_by" 2> /dev/null) != "${scenes[*]}" ]]; then
+made_by="${scenes[*]} $(sha256sum build/bin/tailseg-make-dataset)"
+if $fresh || [[ $(cat "$out/data/made_by" 2> /dev/null) != "$made_by" ]]; then
   build/bin/tailseg-make-dataset --output "$out/data" "${scenes[@]}" --overwrite
-  echo "${scenes[*]}" > "$out/data/made_by"
+  echo "$made_by" > "$out/data/made_by"
 fi
 
 # run CELL SEED COMMAND...: COMMAND writes runs/CELL/seedSEED unless that is done; it is given --resume where it was

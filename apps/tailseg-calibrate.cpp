@@ -41,8 +41,9 @@ int main(int argc, char** argv) {
     if (config_file.empty()) settings.insert(settings.begin(), "calibration.recipe=" + recipe);
     if (!data_root.empty()) settings.push_back("data.root=" + tailseg::toml_text({data_root}));
     tailseg::add_settings(options, "calibration.solver.max_iters");
-    tailseg::Config config = tailseg::calibration_config(options.train.detector, settings, config_file);
-    config.output = options.output;
-    return tailseg::train(config, options.train);
+    tailseg::CalibrationStart start = tailseg::calibration_start(options.train.detector, settings, config_file);
+    start.config.output = options.output;
+    options.train.remark = start.remark;
+    return tailseg::train(start.config, options.train);
   });
 }

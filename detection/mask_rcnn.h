@@ -56,6 +56,10 @@ class MaskRcnn {
   CalibrationLosses calibration_losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth,
                                        const Tensor& drawn_for, const StepKey& key);
 
+  // The calibrated head's share in each class's score, [C] float32 (undefined without one), and its loss.
+  const Tensor& calibrated_shares() const { return heads_.calibrated_shares(); }
+  const ClassLoss& calibrated_loss(size_t stage = 0) const { return heads_.calibrated(stage).loss(); }
+
   // Proposals alone, at test settings (proposal recall).
   BoxSet propose(Context& ctx, const ImageBatch& images);
 

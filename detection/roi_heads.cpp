@@ -76,8 +76,8 @@ RoiHeads::RoiHeads(const Scope& scope, int64_t channels, const MaskRcnnOptions& 
            "a cascade's box heads are class-agnostic; box_head.class_agnostic is off");
   for (size_t s = 0; s < cascade.stages.size(); ++s) add_stage(scope, channels, text(".", s));
   if (options_.calibration) {
-    calibrated_shares_ = calibrated_shares(scope.store().context(), options_.calibration->dual, options_.classes,
-                                           options_.box_head.statistics);
+    calibrated_shares_ = tailseg::calibrated_shares(scope.store().context(), options_.calibration->dual,
+                                                    options_.classes, options_.box_head.statistics);
   }
   if (options_.watch_class_gradients) {
     class_gradients_.emplace(scope.sub("box_predictor" + stages_.back().box.options().stage), options_.classes);

@@ -49,6 +49,7 @@ class RoiHeads {
   // classification loss of each stage's calibrated head, [1] each. Nothing but that head is recorded on the tape.
   void begin_calibration(Context& ctx) const;
   const CalibratedHead& calibrated(size_t stage) const;
+  const Tensor& calibrated_shares() const { return calibrated_shares_; }
   std::vector<Variable> calibration_losses(Context& ctx, const std::vector<Variable>& pyramid,
                                            const CalibrationInput& input, const StepKey& key) const;
 

@@ -3,17 +3,18 @@
 //   above       m(cell) - m(than) is more than sqrt(s(cell)^2 + s(than)^2), the spread of that difference; "within the
 //               spread" where it is more than 0 and not more than that
 //   not_below   m(cell) - m(than) is at least 0; "within the spread" where it is below 0 by at most that spread
-//   gives_back  calibration took d = m(from) - m(than) of a figure; m(cell) - m(than) is more than d / 2. Nothing was
-//               taken where d <= 0: then m(cell) must not be below m(than)
+//   gives_back  calibration took d = m(from) - m(than) of a figure; m(cell) - m(than) is more than d / 2. The three
+//               share a detector in each seed, so the spread of d is that of its values seed by seed. "nothing was
+//               taken" where d is not above it
 //
-// A cell with one seed has no spread; it counts as 0, and where neither has one the text says so.
+// Where neither cell has more than one seed there is no spread: what points the right way is "seen, one seed".
 #pragma once
 
 #include "apps/grid/grid.h"
 
 namespace tailseg {
 
-enum class Verdict { seen, within_spread, not_seen, missing };
+enum class Verdict { seen, seen_once, within_spread, nothing_taken, not_seen, missing };
 
 struct JudgedClaim {
   const GridClaim* claim = nullptr;

@@ -55,12 +55,17 @@ MeanAndSpread mean_and_spread(const std::vector<double>& values);
 
 struct CellResult {
   const GridCell* cell = nullptr;
-  std::vector<int64_t> seeds;                    // rising; those that were evaluated
-  std::map<std::string, MeanAndSpread> figures;  // of kGridFigures, in 0..1
-  ReportRun mean;                                // figures and class figures are means over the seeds
+  std::vector<int64_t> seeds;                                // rising; those that were evaluated
+  std::map<std::string, MeanAndSpread> figures;              // of kGridFigures, in 0..1
+  std::map<std::string, std::map<int64_t, double>> by_seed;  // the same, of each seed that has it
+  ReportRun mean;                                            // figures and class figures are means over the seeds
 
   std::optional<MeanAndSpread> figure(const std::string& name) const;
 };
+
+// "3 rare, 2 common, 5 frequent classes; AP1 to AP4 are those with fewer than 10, 100, 1000 and with more training
+// instances: 3, 2, 4, 1": how much a figure of a group stands on. Empty when nothing has run.
+std::string group_sizes(const std::vector<CellResult>& results);
 
 // The runs that lie in FOLDER/<cell>/seed<n>/evaluation/metrics.json; a cell without any has no seeds. Throws Error for
 // a folder that is missing, for results that are malformed, and for cells whose classes differ.

@@ -80,7 +80,7 @@ std::string grid_text(const Grid& grid, const std::vector<CellResult>& results) 
     out += result_line(result, first) + "\n";
     if (!result.cell->published.empty()) out += published_line(*result.cell, first) + "\n";
   }
-  out += "\n";
+  out += "\n" + group_sizes(results) + "\n\n";
   for (const JudgedClaim& judged : judge(grid, results)) {
     out += padded(verdict_text(judged.verdict), 19, false) + judged.claim->text;
     out += judged.numbers.empty() ? "\n" : " (" + judged.numbers + ")\n";

@@ -1,5 +1,6 @@
 // The runs of a grid's cells, and their means over the seeds.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -92,8 +93,11 @@ CellResult read_cell_runs(const GridCell& cell, const fs::path& folder) {
   for (const ReportRun& run : runs) check_same_classes(runs[0], run);
   for (const char* name : kGridFigures) {
     std::vector<double> values;
-    for (const ReportRun& run : runs) {
-      if (const auto value = figure_of(run, name)) values.push_back(*value);
+    for (size_t i = 0; i < runs.size(); ++i) {
+      const auto value = figure_of(runs[i], name);
+      if (!value) continue;
+      values.push_back(*value);
+      result.by_seed[name][result.seeds[i]] = *value;
     }
     if (!values.empty()) result.figures[name] = mean_and_spread(values);
   }
@@ -117,6 +121,23 @@ MeanAndSpread mean_and_spread(const std::vector<double>& values) {
 std::optional<MeanAndSpread> CellResult::figure(const std::string& name) const {
   const auto found = figures.find(name);
   return found == figures.end() ? std::optional<MeanAndSpread>() : found->second;
+}
+
+std::string group_sizes(const std::vector<CellResult>& results) {
+  const auto run = std::find_if(results.begin(), results.end(), [](const CellResult& r) { return !r.seeds.empty(); });
+  if (run == results.end()) return "";
+  std::map<char, int> frequencies;
+  std::array<int, 4> bins{};
+  for (const ReportClass& entry : run->mean.classes) {
+    ++frequencies[entry.frequency];
+    if (!entry.train_instances) continue;
+    const int64_t count = *entry.train_instances;
+    if (count > 0) ++bins[static_cast<size_t>((count >= 10) + (count >= 100) + (count >= 1000))];
+  }
+  const auto number = [](int value) { return std::to_string(value); };
+  return number(frequencies['r']) + " rare, " + number(frequencies['c']) + " common, " + number(frequencies['f']) +
+         " frequent classes; AP1 to AP4 are those with fewer than 10, 100, 1000 and with more training instances: " +
+         number(bins[0]) + ", " + number(bins[1]) + ", " + number(bins[2]) + ", " + number(bins[3]);
 }
 
 std::vector<CellResult> read_results(const Grid& grid, const std::string& folder) {

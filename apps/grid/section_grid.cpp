@@ -85,7 +85,7 @@ std::string grid_section(const Grid& grid, const std::vector<CellResult>& result
       "<h2 id=\"grid\">The papers' tables</h2>\n<p>In percent, mean and sample standard deviation over the seeds, on "
       "this grid's own data; below each method what its paper reports for LVIS. What can be compared are "
       "differences between methods, not the figures.</p>\n" +
-      table(results);
+      table(results) + "<p>" + group_sizes(results) + ".</p>\n";
   out +=
       bars(results, "AP", "fx") + bars(results, "APr", "fr") + bars(results, "APc", "fc") + bars(results, "APf", "ff");
   out +=

@@ -15,6 +15,10 @@ std::string calibration_summary(const CalibrationConfig& calibration);
 // on (sampler, solver) may change.
 void check_same_calibration(const Config& stored, const Config& asked, const std::string& path);
 
+// Where the detector that `file` describes differs from the one that is there, in its model, its training and how it is
+// read off: "train.sampler.type is \"random\", the file says \"repeat_factor\"; ..". Empty where they agree.
+std::string detector_differences(const Config& detector, const Config& file);
+
 // Throws Error unless the calibration's checkpoint holds this detector, bit for bit.
 void check_same_detector(const std::string& detector, const std::string& checkpoint);
 

@@ -2,25 +2,34 @@
 
 #include <algorithm>
 
+#include "apps/run/calibration_check.h"
 #include "apps/run/model_file.h"
 #include "apps/run/open_model.h"
 #include "detection/calibration/calibrated_head.h"
 
 namespace tailseg {
 
-Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings,
-                          const std::string& config_file) {
+CalibrationStart calibration_start(const std::string& checkpoint, const std::vector<std::string>& settings,
+                                   const std::string& config_file) {
   const ModelFile file = read_model_file(checkpoint_file(checkpoint));
   TS_CHECK(file.has("config"), file.path,
            " holds weights but no configuration; calibration starts from a checkpoint of tailseg-train");
   refuse_preset(file.path, settings);
   Config detector = parse_config(file.required("config"), file.path + ", its configuration");
   detector.calibration = CalibrationConfig();
-  Config config = parse_config(config_toml(detector), file.path + ", its configuration", settings);
-  if (!config_file.empty()) config.calibration = load_config(config_file, settings).calibration;
-  TS_CHECK(config.calibration.used(), config_file, config_file.empty() ? "" : " has no calibration.recipe: ",
+  CalibrationStart start{parse_config(config_toml(detector), file.path + ", its configuration", settings), ""};
+  if (!config_file.empty()) {
+    const Config described = load_config(config_file, settings);
+    start.config.calibration = described.calibration;
+    const std::string differences = detector_differences(start.config, described);
+    if (!differences.empty()) {
+      start.remark =
+          text("the detector is another than ", config_file, " describes, and is calibrated as it is: ", differences);
+    }
+  }
+  TS_CHECK(start.config.calibration.used(), config_file, config_file.empty() ? "" : " has no calibration.recipe: ",
            "no recipe to calibrate by: give --recipe, or --set calibration.recipe=...");
-  return config;
+  return start;
 }
 
 void load_detector(const std::string& checkpoint, const Config& config, const ClassList& classes,

@@ -13,9 +13,14 @@ namespace tailseg {
 
 // The checkpoint's own configuration with these settings ("key=value") on top. What an earlier calibration left in it
 // is dropped: the detector is calibrated anew. With a `config_file` its [calibration] is taken; what it says of the
-// detector is not, for the detector is there. Throws Error for weights without a configuration, and without a recipe.
-Config calibration_config(const std::string& checkpoint, const std::vector<std::string>& settings,
-                          const std::string& config_file = "");
+// detector is not, for the detector is there: `remark` says where it is another than the file describes. Throws Error
+// for weights without a configuration, and without a recipe.
+struct CalibrationStart {
+  Config config;
+  std::string remark;  // empty: nothing to tell
+};
+CalibrationStart calibration_start(const std::string& checkpoint, const std::vector<std::string>& settings,
+                                   const std::string& config_file = "");
 
 // Fills everything in the store but the calibrated heads. Throws Error, before anything is filled, for a detector of
 // other classes, of a set with other counts (T and most losses would go by wrong ones), or of another classification

@@ -112,6 +112,7 @@ class Trainer {
 };
 
 void Trainer::describe() {
+  if (!options_.remark.empty()) log_.line("train", options_.remark);
   log_.line("data", data_.split.set.path + ": " + split_summary(data_.split.set));
   log_.line("data", text(data_.images, " images to train on, sampler ", run_.train.sampler.type, ", ",
                          data_.batches_in_epoch, " batches of ", run_.solver.ims_per_batch, " in an epoch"));

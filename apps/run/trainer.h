@@ -15,6 +15,7 @@ struct TrainOptions {
   bool dry_run = false;  // everything up to the first step, then a summary
   int64_t overfit = 0;   // train and evaluate on the first so many photos, without augmentation
   std::string detector;  // calibrate this checkpoint by config.calibration; empty: train
+  std::string remark;    // for the log's first line; empty: none
   std::string weights;   // start from these (--weights); empty: model.weights, or random
 };
 

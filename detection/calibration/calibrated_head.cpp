@@ -50,6 +50,9 @@ void check_fit(Kind head, const ClassLoss& loss, const BoxHead& detector, const 
            "calibration: this head scales the detector's own logits, which were trained with the loss '",
            detector.options().loss.type, "' (", detector.loss().width(), " logits); the loss '", settings.type, "' (",
            loss.width(), " logits) cannot read them. Set calibration.loss.type=\"detector\"");
+  TS_CHECK(head != Kind::tau || !detector.options().normalized,
+           "calibration: tau-normalisation divides the classifier's rows by a power of their lengths, and the "
+           "detector's normalised classifier (model.box_head.classifier) divides them by their lengths already");
 }
 
 }  // namespace

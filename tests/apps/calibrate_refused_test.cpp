@@ -28,6 +28,9 @@ TEST_CASE("what cannot be calibrated is told in one line, before the first step"
   CHECK(says(refused("ncm", {"calibration.loss.type=bags", "calibration.loss.bags.boundaries=[]"}), "softmax over"));
   CHECK(says(refused("bags", {"calibration.loss.bags.boundaries=[1e6]"}), "no class is in group 1"));
   CHECK(says(refused("simcal", {"model.fpn_channels=32"}), "backbone.fpn"));
+  REQUIRE(shop.run(shop.train("cosine", {"--max-iters", "2", "--set", "model.box_head.classifier=normalized"})) == 0);
+  CHECK(shop.run(shop.calibrate("bad", "tau", {}, "cosine")) == 1);
+  CHECK(says(shop.said, "normalised classifier"));
   CHECK(shop.run(shop.calibrate("bad", "simcall")) == 2);
   CHECK(shop.run(shop.calibrate("bad", "simcal", {}, "nowhere")) == 1);
   CHECK(shop.run(shop.calibrate("bad", "simcal", {"--resume"})) == 1);

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "apps/config/recipes.h"
+#include "apps/report/run_folder.h"
 #include "nn/safetensors.h"
 #include "tests/apps/workshop.h"
 
@@ -84,6 +85,38 @@ TEST_CASE("a calibrated checkpoint is evaluated, predicted with, inspected, repo
   const TensorFile again = read_safetensors(shop.checkpoint("again", 2));
   CHECK(again.tensors.count("roi_heads.box_predictor.calibrated.fc6.weight") == 0);
   CHECK(again.tensors.count("roi_heads.box_predictor.calibrated.cls_score.weight") == 1);
+}
+
+TEST_CASE("weight norms are those of the rows that score: all 1 after tau-normalisation with tau 1") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("train", {"--max-iters", "2"})) == 0);
+  REQUIRE(shop.run(shop.calibrate("run", "tau", {"--set", "calibration.tau=1"})) == 0);
+  const auto norms = [&](const std::string& inference) {
+    REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", shop.path("run"), "--analysis", "--output",
+                      shop.path("run/evaluation"), "--set", "calibration.inference=" + inference}) == 0);
+    std::vector<double> found;
+    for (const ReportClass& entry : read_run(shop.path("run")).classes) found.push_back(entry.weight_norm.value());
+    return found;
+  };
+  const std::vector<double> original = norms("original");
+  for (const std::string how : {"calibrated", "average"}) {
+    for (const double norm : norms(how)) CHECK(norm == Approx(1));
+  }
+  for (const double norm : original) CHECK(norm < 0.9);  // N(0, 0.01) in each of few inputs
+}
+
+TEST_CASE("a detector that is another than the file describes is calibrated as it is, and the log says so") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("train", {"--max-iters", "2"})) == 0);
+  std::ofstream(shop.root / "simcal.toml") << "base = \"tiny.toml\"\n[train.sampler]\ntype = \"repeat_factor\"\n"
+                                              "[calibration]\nrecipe = \"simcal\"\n";
+  const std::vector<std::string> words{"tailseg-calibrate",      "--checkpoint", shop.path("train"), "--config",
+                                       shop.path("simcal.toml"), "--dry-run",    "--device",         "cpu"};
+  REQUIRE(shop.run(words) == 0);
+  CHECK(shop.said.find("simcal.toml describes, and is calibrated as it is: ") != std::string::npos);
+  CHECK(shop.said.find("train.sampler.type is \"random\", the file says \"repeat_factor\"") != std::string::npos);
+  REQUIRE(shop.run({words[0], words[1], words[2], "--recipe", "simcal", "--dry-run"}) == 0);
+  CHECK(shop.said.find("describes") == std::string::npos);
 }
 
 TEST_CASE("a cascade with Seesaw loss has a calibrated head in every stage") {

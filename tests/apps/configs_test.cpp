@@ -126,7 +126,7 @@ TEST_CASE("configs: a small model of each trains two steps and is evaluated") {
       std::vector<std::string> before = settings;
       before.insert(before.end(), {"calibration.recipe=none", "output=" + options.detector});
       REQUIRE(train(load_config(file, before), {}) == TrainEnd::finished);
-      const Config calibration = calibration_config(options.detector, settings, file);
+      const Config calibration = calibration_start(options.detector, settings, file).config;
       REQUIRE(calibration.calibration.recipe == config.calibration.recipe);
       REQUIRE(train(calibration, options) == TrainEnd::finished);
     } else {
