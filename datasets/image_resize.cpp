@@ -7,26 +7,6 @@
 #include "tensor/error.h"
 
 namespace tailseg {
-namespace {
-
-constexpr int kOpenCvBits = 11;
-constexpr int kPillowBits = 22;
-
-// The source coordinate of output i, split into whole and fraction.
-struct Position {
-  int64_t whole;
-  float fraction;
-};
-Position opencv_position(int64_t i, double scale) {
-  const float at = static_cast<float>((static_cast<double>(i) + 0.5) * scale - 0.5);
-  const float whole = std::floor(at);
-  return {static_cast<int64_t>(whole), at - whole};
-}
-
-int32_t round_even(float value) { return static_cast<int32_t>(std::lrintf(value)); }  // OpenCV's cvRound
-
-}  // namespace
-
 void RowResizer::start(const Image& source, int64_t width, int64_t height, Resampler resampler, bool mirrored,
                        bool bgr) {
   TS_CHECK(source.width > 0 && source.height > 0 && width > 0 && height > 0, "resizing an image of ", source.width,
@@ -43,67 +23,17 @@ void RowResizer::start(const Image& source, int64_t width, int64_t height, Resam
   if (resampler == Resampler::kTorchLinear) start_torch();
 }
 
-template <class Weight>
-void RowResizer::mirror(Axis<Weight>& axis) const {
-  if (!mirrored_) return;
-  std::reverse(axis.first.begin(), axis.first.end());
-  for (size_t i = 0, j = axis.first.size() - 1; i < j; ++i, --j) {
-    std::swap_ranges(&axis.weight[i * axis.taps], &axis.weight[i * axis.taps] + axis.taps, &axis.weight[j * axis.taps]);
-  }
-}
-
-// OpenCV clamps the fraction at the left and right borders, but at the top and bottom only the rows: there the outer
-// row is blended with itself, and each half is rounded down by itself.
 void RowResizer::start_opencv() {
-  const auto fill = [](Axis<int32_t>& axis, int64_t in, int64_t out, bool clamp_fraction) {
-    axis.taps = 2;
-    axis.first.resize(static_cast<size_t>(out));
-    axis.weight.resize(static_cast<size_t>(out) * 2);
-    const double scale = 1.0 / (static_cast<double>(out) / static_cast<double>(in));
-    for (int64_t i = 0; i < out; ++i) {
-      Position at = opencv_position(i, scale);
-      if (clamp_fraction && at.whole < 0) at = {0, 0.0f};
-      if (clamp_fraction && at.whole >= in - 1) at = {in - 1, 0.0f};
-      axis.first[i] = static_cast<int32_t>(at.whole);
-      axis.weight[i * 2] = round_even((1.0f - at.fraction) * (1 << kOpenCvBits));
-      axis.weight[i * 2 + 1] = round_even(at.fraction * (1 << kOpenCvBits));
-    }
-  };
-  fill(x_, source_->width, width_, true);
-  fill(y_, source_->height, height_, false);
-  mirror(x_);
+  x_ = opencv_axis(source_->width, width_, true, mirrored_);
+  y_ = opencv_axis(source_->height, height_, false);
   shorts_.kept = 2;
   shorts_.holds.assign(2, -1);
   shorts_.values.resize(static_cast<size_t>(2 * (width_ * 3 + 1)));
 }
 
 void RowResizer::start_pillow() {
-  const auto fill = [](Axis<int32_t>& axis, int64_t in, int64_t out) {
-    const double scale = static_cast<double>(in) / static_cast<double>(out);
-    const double support = std::max(scale, 1.0);
-    axis.taps = static_cast<int>(std::ceil(support)) * 2 + 1;
-    axis.first.resize(static_cast<size_t>(out));
-    axis.weight.assign(static_cast<size_t>(out * axis.taps), 0);
-    std::vector<double> triangle(static_cast<size_t>(axis.taps));
-    for (int64_t i = 0; i < out; ++i) {
-      const double centre = (static_cast<double>(i) + 0.5) * scale;
-      const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-      const int64_t end = std::min<int64_t>(in, static_cast<int64_t>(centre + support + 0.5));
-      double sum = 0;
-      for (int64_t t = 0; t < end - begin; ++t) {
-        const double distance = (static_cast<double>(t + begin) - centre + 0.5) * (1.0 / support);
-        triangle[t] = std::max(0.0, 1.0 - std::abs(distance));
-        sum += triangle[t];
-      }
-      axis.first[i] = static_cast<int32_t>(begin);
-      for (int64_t t = 0; t < end - begin; ++t) {
-        axis.weight[i * axis.taps + t] = static_cast<int32_t>(0.5 + triangle[t] / sum * (1 << kPillowBits));
-      }
-    }
-  };
-  fill(x_, source_->width, width_);
-  fill(y_, source_->height, height_);
-  mirror(x_);
+  x_ = pillow_axis(source_->width, width_, mirrored_);
+  y_ = pillow_axis(source_->height, height_);
   padded_.resize(static_cast<size_t>((source_->width + x_.taps) * 3), 0);
   bytes_.kept = y_.taps;
   bytes_.holds.assign(static_cast<size_t>(y_.taps), -1);
@@ -112,23 +42,8 @@ void RowResizer::start_pillow() {
 }
 
 void RowResizer::start_torch() {
-  const auto fill = [](Axis<float>& axis, int64_t in, int64_t out) {
-    axis.taps = 2;
-    axis.first.resize(static_cast<size_t>(out));
-    axis.weight.resize(static_cast<size_t>(out) * 2);
-    const double scale = static_cast<float>(in) / static_cast<float>(out);  // rounded to float32, then used in double
-    for (int64_t i = 0; i < out; ++i) {
-      const double at = std::max(0.0, scale * (static_cast<double>(i) + 0.5) - 0.5);
-      const int64_t whole = std::min<int64_t>(static_cast<int64_t>(at), in - 1);
-      const float fraction = whole < in - 1 ? static_cast<float>(at - static_cast<double>(whole)) : 0.0f;
-      axis.first[i] = static_cast<int32_t>(whole);
-      axis.weight[i * 2] = 1.0f - fraction;
-      axis.weight[i * 2 + 1] = fraction;
-    }
-  };
-  fill(float_x_, source_->width, width_);
-  fill(float_y_, source_->height, height_);
-  mirror(float_x_);
+  float_x_ = torch_axis(source_->width, width_, mirrored_);
+  float_y_ = torch_axis(source_->height, height_);
   floats_.kept = 2;
   floats_.holds.assign(2, -1);
   floats_.values.resize(static_cast<size_t>(2 * (width_ * 3 + 1)));

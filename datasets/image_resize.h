@@ -1,9 +1,8 @@
 // Resizing pictures the three ways that the reference implementations do, to the last bit where they work on bytes.
 // The resampler is a setting because it matters: a network trained with one loses a few tenths of AP under another.
 //
-//   kOpenCvLinear    cv2.resize, INTER_LINEAR on bytes (mmdetection). Two neighbours per axis whatever the scale,
-//   weights
-//                    in 1/2048, no low-pass filter when shrinking.
+//   kOpenCvLinear    cv2.resize, INTER_LINEAR on bytes (mmdetection). Two neighbours per axis whatever the scale, in
+//                    weights of 1/2048, no low-pass filter when shrinking.
 //   kPillowTriangle  Image.resize, BILINEAR (detectron2). A triangle as wide as the scale when shrinking, so every
 //                    source pixel counts; weights in 2^-22; each axis rounded to bytes.
 //   kTorchLinear     torch.nn.functional.interpolate, bilinear, align_corners=False (torchvision). As OpenCV's, in
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "datasets/image.h"
+#include "datasets/resize_axis.h"
 
 namespace tailseg {
 
@@ -37,13 +37,6 @@ class RowResizer {
   void row(int64_t y, float* out);
 
  private:
-  // Where an axis's outputs read: output i is the sum over t of weight[i * taps + t] * source[first[i] + t].
-  template <class Weight>
-  struct Axis {
-    int taps = 0;
-    std::vector<int32_t> first;
-    std::vector<Weight> weight;
-  };
   // Source rows already stretched to the output's width; row r is kept in slot r % kept, for as many as one output
   // needs.
   template <class Value>
@@ -56,8 +49,6 @@ class RowResizer {
   void start_opencv();
   void start_pillow();
   void start_torch();
-  template <class Weight>
-  void mirror(Axis<Weight>& axis) const;
   template <class Value>
   const Value* stretched(int64_t source_row, StretchedRows<Value>& rows);
   const uint8_t* padded_source_row(int64_t y);
@@ -72,11 +63,11 @@ class RowResizer {
   int64_t width_ = 0, height_ = 0;
   Resampler resampler_ = Resampler::kOpenCvLinear;
   bool mirrored_ = false, bgr_ = false;
-  Axis<int32_t> x_, y_;            // the two byte resamplers
-  Axis<float> float_x_, float_y_;  // kTorchLinear
-  StretchedRows<int16_t> shorts_;  // kOpenCvLinear: value * 128
-  StretchedRows<uint8_t> bytes_;   // kPillowTriangle
-  StretchedRows<float> floats_;    // kTorchLinear
+  AxisTaps<int32_t> x_, y_;            // the two byte resamplers
+  AxisTaps<float> float_x_, float_y_;  // kTorchLinear
+  StretchedRows<int16_t> shorts_;      // kOpenCvLinear: value * 128
+  StretchedRows<uint8_t> bytes_;       // kPillowTriangle
+  StretchedRows<float> floats_;        // kTorchLinear
   std::vector<uint8_t> padded_, byte_row_;
   std::vector<float> float_row_;
   std::vector<int32_t> sums_;

@@ -38,22 +38,12 @@ class RowNormaliser {
   alignas(64) float mean_[kBlock], factor_[kBlock];
 };
 
-template <class Pixel>
-void check_placement(const Image& photo, const Placement& placement, ImageSize padded, const Pixel* out) {
-  TS_CHECK(photo.width == placement.original.width && photo.height == placement.original.height, "placing a photo of ",
-           photo.width, " x ", photo.height, ", expected ", placement.original.width, " x ", placement.original.height);
-  TS_CHECK(out && placement.resized.width <= padded.width && placement.resized.height <= padded.height,
-           "placing a photo of ", placement.resized.width, " x ", placement.resized.height, " into ", padded.width,
-           " x ", padded.height);
-}
-
-template <class Pixel>
-void zero_the_rest(ImageSize filled, ImageSize padded, Pixel* out) {
+void zero_the_rest(ImageSize filled, ImageSize padded, float* out) {
   const int64_t pitch = padded.width * 3;
   for (int64_t y = 0; y < filled.height; ++y) {
-    std::fill(out + y * pitch + filled.width * 3, out + (y + 1) * pitch, Pixel{0});
+    std::fill(out + y * pitch + filled.width * 3, out + (y + 1) * pitch, 0.0f);
   }
-  std::fill(out + filled.height * pitch, out + padded.height * pitch, Pixel{0});
+  std::fill(out + filled.height * pitch, out + padded.height * pitch, 0.0f);
 }
 
 }  // namespace
@@ -141,9 +131,18 @@ ImageSize padded_size(std::span<const ImageSize> sizes, const InputConfig& confi
   return *best;
 }
 
+void check_placement(const Image& photo, const Placement& placement, ImageSize padded) {
+  const ImageSize &original = placement.original, &resized = placement.resized;
+  TS_CHECK(photo.width == original.width && photo.height == original.height && photo.width > 0 && photo.height > 0,
+           "placing a photo of ", photo.width, " x ", photo.height, ", expected ", original.width, " x ",
+           original.height);
+  TS_CHECK(resized.width > 0 && resized.height > 0 && resized.width <= padded.width && resized.height <= padded.height,
+           "placing a photo of ", resized.width, " x ", resized.height, " into ", padded.width, " x ", padded.height);
+}
+
 void write_pixels(const Image& photo, const Placement& placement, const InputConfig& config, ImageSize padded,
                   RowResizer& scratch, float* out) {
-  check_placement(photo, placement, padded, out);
+  check_placement(photo, placement, padded);
   const ImageSize size = placement.resized;
   const RowNormaliser normaliser(config);
   scratch.start(photo, size.width, size.height, config.resampler, placement.flipped, config.bgr);
@@ -161,15 +160,6 @@ void write_pixels(const Image& photo, const Placement& placement, const InputCon
       normaliser.apply(bytes.data(), size.width * 3, row);
     }
   }
-  zero_the_rest(size, padded, out);
-}
-
-void write_pixels(const Image& photo, const Placement& placement, const InputConfig& config, ImageSize padded,
-                  RowResizer& scratch, uint8_t* out) {
-  check_placement(photo, placement, padded, out);
-  const ImageSize size = placement.resized;
-  scratch.start(photo, size.width, size.height, config.resampler, placement.flipped, config.bgr);
-  for (int64_t y = 0; y < size.height; ++y) scratch.row(y, out + y * padded.width * 3);
   zero_the_rest(size, padded, out);
 }
 

@@ -66,12 +66,12 @@ struct Placement {
   double scale_y() const { return static_cast<double>(resized.height) / static_cast<double>(original.height); }
 };
 
-// Writes the placed photo to the top left of out [padded.height, padded.width, 3] and zeros elsewhere. The first form
-// normalises; the second leaves bytes in the network's channel order, for a device that normalises itself.
-// Requires: photo is placement.original, placement.resized fits into padded.
+// Throws Error unless the photo is placement.original and placement.resized fits into padded.
+void check_placement(const Image& photo, const Placement& placement, ImageSize padded);
+
+// Writes the placed photo, normalised, to the top left of out [padded.height, padded.width, 3] and zeros elsewhere.
+// Errors: check_placement. On a device: device_photos.h.
 void write_pixels(const Image& photo, const Placement& placement, const InputConfig& config, ImageSize padded,
                   RowResizer& scratch, float* out);
-void write_pixels(const Image& photo, const Placement& placement, const InputConfig& config, ImageSize padded,
-                  RowResizer& scratch, uint8_t* out);
 
 }  // namespace tailseg

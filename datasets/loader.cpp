@@ -89,8 +89,8 @@ std::unique_ptr<Job> Loader::Pipeline::make_job(LoaderPosition position) {
   Batch& batch = job->batch;
   planner_.plan(position, batch);
   const auto values = static_cast<size_t>(batch.count() * batch.size.height * batch.size.width * 3);
-  batch.pixels.resize(config_.bytes ? 0 : values);
-  batch.bytes.resize(config_.bytes ? values : 0);
+  batch.pixels.resize(config_.decode_only ? 0 : values);
+  batch.photos.resize(config_.decode_only ? batch.images.size() : 0);
   job->failures.resize(batch.images.size());
   return job;
 }
@@ -113,16 +113,16 @@ void Loader::Pipeline::load(Job& job, size_t slot, RowResizer& scratch) const {
   const std::string& file = set_.images.file[image.index];
   TS_CHECK(!file.empty(), "the annotation file ", set_.path, " names no file for it (neither file_name nor coco_url)");
   const std::string path = config_.root.empty() ? file : config_.root + "/" + file;
-  const Image photo = read_image(path, input_.decode);
+  Image photo = read_image(path, input_.decode);
   const ImageSize expected = image.placement.original;
   const bool turned = photo.width == expected.height && photo.height == expected.width;
   TS_CHECK(photo.width == expected.width && photo.height == expected.height, "reading image ", path, ": it has ",
            photo.width, " x ", photo.height, " pixels, the annotation file says ", expected.width, " x ",
            expected.height, turned ? "; were the annotations made without regard to the EXIF orientation?" : "");
-  const auto area = static_cast<size_t>(batch.size.width * batch.size.height * 3);
-  if (config_.bytes) {
-    write_pixels(photo, image.placement, input_, batch.size, scratch, batch.bytes.data() + slot * area);
+  if (config_.decode_only) {
+    batch.photos[slot] = std::move(photo);
   } else {
+    const auto area = static_cast<size_t>(batch.size.width * batch.size.height * 3);
     write_pixels(photo, image.placement, input_, batch.size, scratch, batch.pixels.data() + slot * area);
   }
   if (config_.targets) image.targets = make_targets(set_, image.index, image.placement, input_, config_.masks);
@@ -168,23 +168,20 @@ void Loader::Pipeline::drop_slots(Batch& batch, const std::vector<bool>& bad) co
   int64_t kept = 0;
   for (int64_t slot = 0; slot < batch.count(); ++slot) {
     if (bad[slot]) continue;
-    const auto move_to_front = [&](auto& values) {
-      const auto from = values.begin() + slot * area;
-      std::copy(from, from + area, values.begin() + kept * area);
-    };
     if (kept != slot) {
-      if (config_.bytes) {
-        move_to_front(batch.bytes);
+      if (config_.decode_only) {
+        batch.photos[kept] = std::move(batch.photos[slot]);
       } else {
-        move_to_front(batch.pixels);
+        const auto from = batch.pixels.begin() + slot * area;
+        std::copy(from, from + area, batch.pixels.begin() + kept * area);
       }
       batch.images[kept] = std::move(batch.images[slot]);
     }
     ++kept;
   }
   batch.images.resize(static_cast<size_t>(kept));
-  if (config_.bytes) {
-    batch.bytes.resize(static_cast<size_t>(kept * area));
+  if (config_.decode_only) {
+    batch.photos.resize(static_cast<size_t>(kept));
   } else {
     batch.pixels.resize(static_cast<size_t>(kept * area));
   }
@@ -217,7 +214,7 @@ bool Loader::Pipeline::finish(Job& job, Batch& batch) {
 }
 
 bool Loader::Pipeline::next(Batch& batch) {
-  if (batch.pixels.capacity() + batch.bytes.capacity() > 0) spare_.push_back(std::move(batch));
+  if (batch.pixels.capacity() > 0) spare_.push_back(std::move(batch));
   batch = {};
   while (!over(handed_out_)) {
     enqueue();

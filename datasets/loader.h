@@ -35,7 +35,7 @@ struct LoaderConfig {
   bool augment = false;  // draw flips and short edges; otherwise no flip and the last short edge
   bool targets = true;   // boxes and masks too
   MaskForm masks = MaskForm::kPolygons;
-  bool bytes = false;  // hand out bytes instead of normalised floats
+  bool decode_only = false;  // hand out decoded photos instead of the network's input
   BadPhoto on_bad_photo = BadPhoto::kStop;
   int64_t epochs = -1;  // next() returns false after so many; -1: never
 };

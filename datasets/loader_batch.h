@@ -29,8 +29,8 @@ struct BatchImage {
 struct Batch {
   LoaderPosition position;
   ImageSize size;                    // of every image, padding included
-  std::vector<float> pixels;         // [N, size.height, size.width, 3] normalised, or empty
-  std::vector<uint8_t> bytes;        // the same not normalised, or empty
+  std::vector<float> pixels;         // [N, size.height, size.width, 3] scaled and normalised; or empty:
+  std::vector<Image> photos;         // [N] as decoded, for a device that does that itself (device_photos.h)
   std::vector<BatchImage> images;    // [N]
   std::vector<std::string> skipped;  // messages of photos left out under BadPhoto::kSkip
 

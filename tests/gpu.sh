@@ -5,12 +5,12 @@
 #   bash tests/gpu.sh [--bundle DIR] [--build build-gpu] [STAGE ...]
 #
 #   build      for this card, without oneDNN; --bundle: with the libraries that tests/bundle_deps.sh has put into DIR
-#   tests      every test; those of devices.h run on the GPU too
+#   tests:ROOM the tests of tensor, autograd, nn, detection, datasets or apps; those of devices.h run on the GPU too
 #   memcheck, racecheck, synccheck, initcheck
 #              compute-sanitizer on the kernels' tests
 #   demo       the demo's training on the GPU, evaluated on its held-out split
 #   repeat     two runs, and one that is killed and resumed, end in the same bytes: float32, tf32, bfloat16
-#   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory
+#   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory, once warm
 #   kernels    the kernel tables of a training step and of a prediction
 #   bench      beside torchvision on the same card ($PYTHON has torch); each row by itself: bench:train:16:80 ..
 #
@@ -21,7 +21,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 build=build-gpu bundle='' stages=()
-all=(build tests memcheck racecheck synccheck initcheck demo repeat waits kernels bench)
+all=(build tests:{tensor,autograd,nn,detection,datasets,apps} memcheck racecheck synccheck initcheck demo repeat waits
+  kernels bench)
 usage() { echo "error: gpu.sh: $1; see --help" >&2; exit 2; }
 while (($#)); do
   case $1 in
@@ -59,7 +60,7 @@ run_build() {
   cmake -S . -B "$build" -G Ninja "${options[@]}" && cmake --build "$build"
 }
 
-run_tests() { ctest --test-dir "$build" --output-on-failure --parallel 4; }
+run_tests() { ctest --test-dir "$build" --output-on-failure --parallel 4 --label-regex "^$1\$" --no-tests=error; }
 
 sanitize() {  # tool
   command -v compute-sanitizer > /dev/null || { echo "skipped: compute-sanitizer was not found"; return 3; }
@@ -142,7 +143,7 @@ for stage in "${stages[@]}"; do
   export -f "run_$name" sanitize demo_data last_checkpoint train
   export build bundle kept programs python
   arguments=()
-  [[ $stage == bench:* ]] && arguments=("${stage#bench:}")
+  [[ $stage == *:* ]] && arguments=("${stage#*:}")
   timeout --kill-after=10 "$limit" bash -c "run_$name \"\$@\"" "run_$name" "${arguments[@]}" < /dev/null 2>&1 | tee "$kept/${stage//:/_}.log"
   case ${PIPESTATUS[0]} in
     0) result=ok ;;
@@ -158,6 +159,6 @@ echo
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 echo "$(nvcc --version | tail -n 1), cuDNN in ${CUDNN_PATH:-the toolkit}, commit $(git rev-parse --short HEAD 2> /dev/null || echo unknown), $(date -u +%F)"
 failed=0
-for stage in "${all[@]}"; do cat "$kept/$stage"*.result 2> /dev/null; done
+for stage in "${all[@]}"; do cat "$kept/${stage//:/_}"*.result 2> /dev/null; done
 for stage in "${stages[@]}"; do ! grep -q FAILED "$kept/${stage//:/_}.result" || failed=1; done
 exit $failed

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "datasets/device_photos.h"
+
 namespace tailseg {
 namespace {
 
@@ -65,17 +67,21 @@ class MaskCollector {
 
 }  // namespace
 
-ImageBatch device_images(Context& ctx, const Batch& batch, int64_t pad_multiple) {
+ImageBatch device_images(Context& ctx, const Batch& batch, const InputConfig& input) {
   std::vector<int32_t> sizes, own, photos;
+  std::vector<Placement> placements;
   for (const BatchImage& image : batch.images) {
     const ImageSize& resized = image.placement.resized;
     sizes.insert(sizes.end(), {static_cast<int32_t>(resized.height), static_cast<int32_t>(resized.width)});
-    own.insert(own.end(), {padded(resized.height, pad_multiple), padded(resized.width, pad_multiple)});
+    own.insert(own.end(), {padded(resized.height, input.pad_multiple), padded(resized.width, input.pad_multiple)});
+    placements.push_back(image.placement);
     const ImageSize& photo = image.placement.original;
     photos.insert(photos.end(), {static_cast<int32_t>(photo.height), static_cast<int32_t>(photo.width)});
   }
-  return {Tensor::from(ctx, {batch.count(), batch.size.height, batch.size.width, 3}, batch.pixels),
-          sizes_tensor(ctx, sizes), sizes_tensor(ctx, own), sizes_tensor(ctx, photos)};
+  const Tensor pixels = batch.photos.empty()
+                            ? Tensor::from(ctx, {batch.count(), batch.size.height, batch.size.width, 3}, batch.pixels)
+                            : place_photos(ctx, batch.photos, placements, input, batch.size);
+  return {pixels, sizes_tensor(ctx, sizes), sizes_tensor(ctx, own), sizes_tensor(ctx, photos)};
 }
 
 TruthBatch device_truth(Context& ctx, const Batch& batch) {

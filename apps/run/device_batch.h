@@ -6,8 +6,8 @@
 
 namespace tailseg {
 
-// `pad_multiple`: what a single image's sides are padded to.
-ImageBatch device_images(Context& ctx, const Batch& batch, int64_t pad_multiple);
+// A batch of decoded photos is scaled and normalised on the device. `input`: what the loader was given.
+ImageBatch device_images(Context& ctx, const Batch& batch, const InputConfig& input);
 // Ground truth with capacity for the batch's largest image (at least one row, so that no tensor is empty).
 TruthBatch device_truth(Context& ctx, const Batch& batch);
 // [N] int32: the class that each photo was drawn for, -1 for none.

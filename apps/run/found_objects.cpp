@@ -59,7 +59,7 @@ std::vector<FoundObject> objects_of(Context& ctx, const Prediction& prediction, 
 
 std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model, const Batch& batch,
                                                    const Config& config, const ScoreChange& change) {
-  const Prediction prediction = model.predict(ctx, device_images(ctx, batch, config.data.size_divisor), change);
+  const Prediction prediction = model.predict(ctx, device_images(ctx, batch, test_input(config)), change);
   std::vector<std::vector<FoundObject>> all;
   for (int64_t n = 0; n < batch.count(); ++n) {
     all.push_back(objects_of(ctx, prediction, n, batch.images[static_cast<size_t>(n)].placement.original, config));
@@ -75,9 +75,13 @@ std::vector<FoundObject> find_objects(Context& ctx, MaskRcnn& model, const Image
   placement.original = {photo.width, photo.height};
   placement.resized = resized_size(placement.original, input.short_edges.back(), input.long_edge, input.size_rule);
   batch.size = padded_size({&placement.resized, 1}, input);
-  batch.pixels.resize(static_cast<size_t>(batch.size.width * batch.size.height * 3));
-  RowResizer scratch;
-  write_pixels(photo, placement, input, batch.size, scratch, batch.pixels.data());
+  if (ctx.device().is_cuda()) {
+    batch.photos = {photo};
+  } else {
+    batch.pixels.resize(static_cast<size_t>(batch.size.width * batch.size.height * 3));
+    RowResizer scratch;
+    write_pixels(photo, placement, input, batch.size, scratch, batch.pixels.data());
+  }
   return find_objects(ctx, model, batch, config)[0];
 }
 

@@ -12,12 +12,14 @@ namespace {
 
 // Calls see(batch) for every good photo of the split, one at a time, in the file's order.
 template <class See>
-void for_each_photo(const Config& config, const Split& split, const EvaluationListener& listener, See&& see) {
+void for_each_photo(const Context& ctx, const Config& config, const Split& split, const EvaluationListener& listener,
+                    See&& see) {
   std::vector<int32_t> order(static_cast<size_t>(split.set.images.size()));
   std::iota(order.begin(), order.end(), 0);
   LoaderConfig loading = loader_config(config, split.images, false);
   loading.batch_size = 1;
   loading.targets = false;
+  loading.decode_only = ctx.device().is_cuda();
   Loader loader(split.set, test_input(config), loading, sequential_order(order));
   Batch batch;
   int64_t done = 0;
@@ -51,7 +53,7 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
                         const EvaluationListener& listener, const std::vector<int32_t>& labels,
                         const BatchScoreChange& change) {
   Detections results;
-  for_each_photo(config, split, listener, [&](const Batch& batch) {
+  for_each_photo(ctx, config, split, listener, [&](const Batch& batch) {
     const auto changed = [&](const BoxSet& boxes, const Tensor& scores) { return change(batch, boxes, scores); };
     std::vector<FoundObject> objects =
         find_objects(ctx, model, batch, config, change ? ScoreChange(changed) : ScoreChange())[0];
@@ -67,8 +69,8 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
 Detections propose_split(Context& ctx, MaskRcnn& model, const Config& config, const Split& split,
                          const EvaluationListener& listener) {
   Detections results;
-  for_each_photo(config, split, listener, [&](const Batch& batch) {
-    const BoxSet proposals = trimmed(ctx, model.propose(ctx, device_images(ctx, batch, config.data.size_divisor)));
+  for_each_photo(ctx, config, split, listener, [&](const Batch& batch) {
+    const BoxSet proposals = trimmed(ctx, model.propose(ctx, device_images(ctx, batch, test_input(config))));
     const Placement& placement = batch.images[0].placement;
     const std::vector<float> boxes = proposals.boxes.to_vector<float>(ctx);
     const std::vector<float> scores = proposals.scores.to_vector<float>(ctx);

@@ -198,7 +198,7 @@ void Trainer::check_finite(const StepFigures& step) {
 }
 
 StepLosses Trainer::losses(const Batch& batch) {
-  const ImageBatch images = device_images(ctx_, batch, config_.data.size_divisor);
+  const ImageBatch images = device_images(ctx_, batch, data_.input);
   const TruthBatch truth = device_truth(ctx_, batch);
   const StepKey key{static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)};
   if (calibrates()) {
@@ -312,6 +312,7 @@ void Trainer::evaluate(bool last) {
 }
 
 TrainEnd Trainer::loop() {
+  data_.loading.decode_only = ctx_.device().is_cuda();
   Loader loader(data_.split.set, data_.input, data_.loading, data_.order, state_.position);
   Batch batch;
   while (state_.iteration < steps_ && step(loader, batch)) {

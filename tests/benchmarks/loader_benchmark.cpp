@@ -28,7 +28,7 @@ struct Options {
   std::string photos, preset = "mmdet";
   int workers = 2, epochs = 7;
   int64_t batch = 4, short_edge = 800, width = 0, height = 0;
-  bool bytes = false;
+  bool decode_only = false;
 };
 
 double milliseconds_since(Clock::time_point start) {
@@ -113,7 +113,7 @@ void run(const Options& options) {
   LoaderConfig config;
   config.batch_size = options.batch;
   config.workers = options.workers;
-  config.bytes = options.bytes;
+  config.decode_only = options.decode_only;
   config.epochs = options.epochs + 1;
   Loader loader(set, input, config, sequential_order(photos));
   std::vector<double> rates, costs;
@@ -135,7 +135,8 @@ void run(const Options& options) {
       "loader, %d workers, batches of %lld, short edge %lld, %s: %.0f photos a second (%.0f to %.0f, %zu epochs of "
       "%zu)\n",
       options.workers, static_cast<long long>(options.batch), static_cast<long long>(options.short_edge),
-      options.bytes ? "bytes" : "float32", median(rates), rates.front(), rates.back(), rates.size(), photos.size());
+      options.decode_only ? "photos" : "float32", median(rates), rates.front(), rates.back(), rates.size(),
+      photos.size());
   std::printf("processor time %.2f ms a photo: %d cores with nothing else to do give up to %.0f a second\n",
               median(costs), std::max(1, options.workers), 1000 * std::max(1, options.workers) / median(costs));
 }
@@ -154,6 +155,6 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch, "photos a batch")->capture_default_str();
   app.add_option("--short-edge", options.short_edge, "pixels")->capture_default_str();
   app.add_option("--epochs", options.epochs, "epochs to measure")->capture_default_str();
-  app.add_flag("--bytes", options.bytes, "hand out bytes instead of normalised floats");
+  app.add_flag("--decode-only", options.decode_only, "hand out decoded photos, as for a GPU, which scales them itself");
   return tailseg::run_program(app, argc, argv, [&] { run(options); });
 }

@@ -110,17 +110,18 @@ TEST_CASE("the presets carry the published statistics") {
   CHECK((detectron2.bgr && !mmdetection.bgr && !torchvision.bgr));
 }
 
-TEST_CASE("bytes are the resized picture in the network's channel order") {
+TEST_CASE("without mean and std the input is the resized picture in the network's channel order") {
   const Image photo = gradient(10, 8);
   InputConfig config = input_preset(Convention::kDetectron2);
+  config.mean = {0, 0, 0};
   RowResizer resizer;
-  std::vector<uint8_t> out(32 * 32 * 3, 7);
+  std::vector<float> out(32 * 32 * 3, 7);
   write_pixels(photo, {{10, 8}, {15, 12}, true}, config, {32, 32}, resizer, out.data());
   const Image expected = resize_image(photo, 15, 12, Resampler::kPillowTriangle);
   for (int64_t y = 0; y < 32; ++y) {
     for (int64_t x = 0; x < 32; ++x) {
       for (int64_t c = 0; c < 3; ++c) {
-        const int value = out[(y * 32 + x) * 3 + c];
+        const float value = out[(y * 32 + x) * 3 + c];
         REQUIRE(value == (x < 15 && y < 12 ? expected.row(y)[(14 - x) * 3 + 2 - c] : 0));
       }
     }
