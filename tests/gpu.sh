@@ -82,14 +82,14 @@ demo_data() {
     touch "$kept/data/made"
 }
 last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
-train() {  # folder arguments
-  "$programs/tailseg-train" --config apps/configs/demo.toml --set "data.root=$kept/data" --device cuda --output "$@"
+train() {  # folder arguments; takes the place of its shell, so that a signal to that is one to the program
+  exec "$programs/tailseg-train" --config apps/configs/demo.toml --set "data.root=$kept/data" --device cuda --output "$@"
 }
 
 run_demo() {
   demo_data || return
   rm -rf "$kept/demo"
-  train "$kept/demo" && "$programs/tailseg-evaluate" --checkpoint "$kept/demo" --data-root "$kept/data" --device cuda \
+  (train "$kept/demo") && "$programs/tailseg-evaluate" --checkpoint "$kept/demo" --data-root "$kept/data" --device cuda \
     --output "$kept/demo/evaluation_again" --pictures 4 || return
   # The CPU's demo ends at 0.93; other bits, so not the same figure.
   awk '/AP50f/ {segm = $6} END {print "mask AP50f", segm; exit !(segm > 0.85)}' "$kept/demo/evaluation_again/table.txt"
@@ -100,16 +100,16 @@ run_repeat() {
   local precision end=240
   for precision in float32 tf32 bfloat16; do
     local base="$kept/repeat_$precision"
-    local more=(--max-iters $end --checkpoint-every 80 --set "model.precision=$precision" --set data.val_annotations=)
+    local more=(--max-iters "$end" --checkpoint-every 80 --set "model.precision=$precision")
     rm -rf "$base"_{a,b,c}
-    train "${base}_a" "${more[@]}" && train "${base}_b" "${more[@]}" || return
+    (train "${base}_a" "${more[@]}") && (train "${base}_b" "${more[@]}") || return
     cmp "$(last_checkpoint "${base}_a")" "$(last_checkpoint "${base}_b")" || { echo "$precision: two runs differ"; return 1; }
     train "${base}_c" "${more[@]}" &
     local child=$!
     while [[ ! -e ${base}_c/checkpoints/last ]] && kill -0 $child 2> /dev/null; do sleep 0.05; done
     kill -9 $child 2> /dev/null
     wait $child 2> /dev/null
-    train "${base}_c" "${more[@]}" --resume || return
+    (train "${base}_c" "${more[@]}" --resume) || return
     cmp "$(last_checkpoint "${base}_a")" "$(last_checkpoint "${base}_c")" || { echo "$precision: killed and resumed differs"; return 1; }
     echo "$precision: two runs, and one killed and resumed, end in the same $(stat -c %s "$(last_checkpoint "${base}_a")") bytes"
   done
