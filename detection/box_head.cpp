@@ -7,6 +7,14 @@
 
 namespace tailseg {
 
+Initializer classifier_weights(const LastLayerInit& init, bool normalized) {
+  if (!normalized) return init.weight;
+  if (init.weight.kind == Initializer::Kind::constant) return Initializer::normal(0.01);
+  TS_CHECK(init.weight.b != 0,
+           "box head: a normalised classifier cannot begin with weights that are all 0; change the loss's init_scale");
+  return init.weight;
+}
+
 BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& options)
     : options_(options),
       loss_(options.loss.chosen().make(scope.sub("box_predictor" + options.stage + ".loss"), options.classes,
@@ -32,9 +40,8 @@ BoxHead::BoxHead(const Scope& scope, int64_t channels, const BoxHeadOptions& opt
   fc7_ = layer(head.sub("fc7"), width, width, Initializer::xavier_uniform({width, width}));
   const Scope classifier = predictor.sub("cls_score");
   const auto& init = loss_->init();
-  TS_CHECK(!options.normalized || !init || init->weight.a != 0 || init->weight.b != 0,
-           "box head: a normalised classifier cannot begin with weights that are all 0; set the loss's init to normal");
-  cls_score_ = init ? Linear(classifier, width, loss_->width(), init->weight, init->bias)
+  cls_score_ = init ? Linear(classifier, width, loss_->width(),
+                             classifier_weights(*init, options.normalized.has_value()), init->bias)
                     : layer(classifier, width, loss_->width(), Initializer::normal(0.01));
   bbox_pred_ = layer(predictor.sub("bbox_pred"), width, 4 * filters.filters, Initializer::normal(0.001));
 }

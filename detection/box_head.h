@@ -4,7 +4,9 @@
 // .memory for the loss's state; of a cascade's stage s box_head.s.fc6, box_predictor.s.cls_score and so on. Rows of
 // cls_score: the C classes first, then what the loss adds (background last with softmax); bbox_pred has 4 rows a class
 // (no background), 4 in all when class-agnostic, or 4 for each set of filters (filter_map.h). The classifier is linear,
-// or normalised (autograd/normalized_linear.h); both have the same parameters.
+// or normalised (autograd/normalized_linear.h); both have the same parameters. A normalised one knows its weights'
+// directions only: where the loss begins with equal weights (GOL's 0.001), which would all be one direction and give
+// every class the same large logit, it takes Normal(0, 0.01) (METHODS 2.1), and the loss's bias.
 #pragma once
 
 #include <optional>
@@ -29,6 +31,9 @@ struct BoxHeadOptions {
   LossSettings loss;
   ClassStatistics statistics;  // of the training set, for losses that ask; empty: they can score but not train
 };
+
+// How the classifier's weights begin: as the loss says, or as above. Throws Error for a normalised one without length.
+Initializer classifier_weights(const LastLayerInit& init, bool normalized);
 
 class BoxHead {
  public:

@@ -4,6 +4,11 @@
 
 namespace tailseg {
 
+std::optional<LogitRange> ActivationOptions::trained_logits() const {
+  if (!is_gumbel()) return std::nullopt;
+  return LogitRange{clamp_low, clamp_high};
+}
+
 std::vector<LossKnob> ActivationOptions::gumbel_knobs() {
   return {
       {"gradient", &gradient, "Gumbel: as published, collapsed below z = -3.3, or exact", 0, 0, {"collapsed", "exact"}},

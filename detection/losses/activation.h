@@ -2,6 +2,8 @@
 // (METHODS 1.12; GOL, ECCV 2022, section 3).
 #pragma once
 
+#include <algorithm>
+
 #include "detection/losses/class_loss.h"
 
 namespace tailseg {
@@ -14,6 +16,9 @@ struct ActivationOptions {
   double clamp_low = -4, clamp_high = 10;
 
   bool is_gumbel() const { return kind == "gumbel"; }
+  // Gumbel begins at -2, where eta = 6.2e-4 (METHODS 1.12), or at the clamp next to it; a sigmoid as its loss says.
+  double first_bias(double sigmoid) const { return is_gumbel() ? std::clamp(-2.0, clamp_low, clamp_high) : sigmoid; }
+  std::optional<LogitRange> trained_logits() const;
   std::vector<LossKnob> gumbel_knobs();
   std::vector<LossKnob> knobs();  // with the choice between the two
 };

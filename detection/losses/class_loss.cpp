@@ -10,10 +10,19 @@ namespace tailseg {
 namespace {
 
 std::optional<LastLayerInit> init_of(const LossOptions& options) {
-  if (options.init == "head") return std::nullopt;
-  return LastLayerInit{
-      options.init == "constant" ? Initializer::constant(options.init_scale) : Initializer::normal(options.init_scale),
-      Initializer::constant(options.init_bias)};
+  const LastLayer layer = options.last_layer();
+  if (layer.kind == "head") return std::nullopt;
+  return LastLayerInit{layer.kind == "constant" ? Initializer::constant(layer.scale) : Initializer::normal(layer.scale),
+                       Initializer::constant(layer.bias)};
+}
+
+std::string problem_with_bias(const LossOptions& options) {
+  const LastLayer layer = options.last_layer();
+  const std::optional<LogitRange> trained = options.trained_logits();
+  if (!trained || layer.kind == "head" || (layer.bias >= trained->low && layer.bias <= trained->high)) return "";
+  return text("its last layer begins with the bias ", layer.bias, " (init_bias), but a logit has a gradient only from ",
+              trained->low, " to ", trained->high,
+              " (clamp_low, clamp_high); take a bias between them, or init = \"auto\"");
 }
 
 void check_number(const std::string& loss, const LossKnob& knob, double value) {
@@ -43,6 +52,11 @@ ClassLoss::ClassLoss(const Scope& scope, const LossOptions& options, int64_t cla
       purpose_(random_purpose(scope.full("draws"))) {
   TS_CHECK(classes >= 1, "loss ", options.name(), " for ", classes, " classes");
   options.check();
+  cannot_train(problem_with_bias(options));
+}
+
+void ClassLoss::cannot_train(const std::string& why) {
+  if (problem_.empty()) problem_ = why;
 }
 
 Tensor ClassLoss::draws(Context& ctx, int64_t rows, const LossStep& step) const {
@@ -84,20 +98,30 @@ Tensor ClassLoss::scores(Context& ctx, const Tensor& logits) const {
 
 std::vector<LossKnob> LossOptions::knobs() {
   std::vector<LossKnob> all = own_knobs();
-  all.push_back({"init",
-                 &init,
-                 "last layer: as the head's others, Normal(0, init_scale), or all init_scale",
-                 0,
-                 0,
-                 {"head", "normal", "constant"}});
-  all.push_back({"init_scale", &init_scale, "of the last layer's weights", -100, 100});
-  all.push_back({"init_bias", &init_bias, "of the last layer", -100, 100});
+  std::vector<std::string> words{"head", "normal", "constant"};
+  if (automatic()) words.insert(words.begin(), "auto");
+  all.push_back({"init", &init,
+                 text("last layer: ", automatic() ? "by the options above, " : "",
+                      "as the head's others, Normal(0, init_scale), or all init_scale; a normalised classifier takes "
+                      "Normal(0, 0.01) for the last"),
+                 0, 0, words});
+  all.push_back({"init_scale", &init_scale, "of the last layer's weights, with init normal or constant", -100, 100});
+  all.push_back({"init_bias", &init_bias, "of the last layer, with init normal or constant", -100, 100});
   return all;
+}
+
+LastLayer LossOptions::last_layer() const {
+  if (init == "auto") return automatic().value_or(LastLayer{});
+  return {init, init_scale, init_bias};
 }
 
 void LossOptions::check() const {
   const std::unique_ptr<LossOptions> mine = clone();
   for (const LossKnob& knob : mine->knobs()) check_knob(name(), knob);
+  const LastLayer untouched;
+  TS_CHECK(init != "auto" || (init_scale == untouched.scale && init_bias == untouched.bias), "loss ", name(),
+           ": init_scale is ", init_scale, " and init_bias ", init_bias,
+           ", but init = \"auto\" brings its own; set init to normal or constant");
 }
 
 LossSettings::LossSettings() {

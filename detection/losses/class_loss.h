@@ -36,6 +36,18 @@ struct LastLayerInit {
   Initializer weight, bias;
 };
 
+// The same in an option's words: "head", as the head's other layers, or weights "normal", Normal(0, scale), or
+// "constant", all scale, and the bias.
+struct LastLayer {
+  std::string kind = "head";
+  double scale = 0.01, bias = 0;
+};
+
+// The logits that have a gradient in training, limits included.
+struct LogitRange {
+  double low, high;
+};
+
 struct LossInput {
   Variable logits;      // [R, width()] float32, bfloat16 or float64
   Tensor labels;        // [R] int32: class 0..C-1, background C, -1 for a row that is not in use and weighs nothing
@@ -92,8 +104,8 @@ class ClassLoss {
   Tensor scores(Context& ctx, const Tensor& logits) const;
 
  protected:
-  // Why this loss cannot train; it can score. loss() throws it.
-  void cannot_train(const std::string& why) { problem_ = why; }
+  // Why this loss cannot train; it can score. loss() throws it. Of several reasons the first counts.
+  void cannot_train(const std::string& why);
   virtual void check_state(Context&) const {}
   virtual RowLoss compute(Context& ctx, const LossInput& input) = 0;
   virtual Tensor activate(Context& ctx, const Tensor& logits) const = 0;
@@ -119,7 +131,8 @@ struct LossKnob {
 
 // The options of one loss, and the way to make it. Derive with LossOptionsOf.
 struct LossOptions {
-  // Of the last layer: "head" leaves it to the head, else weights Normal(0, init_scale) or all init_scale, and bias.
+  // Of the last layer: LastLayer's words, scale and bias, or "auto": as the other options go with. Losses whose options
+  // change what the first bias has to be have that word, and begin with it.
   std::string init = "head";
   double init_scale = 0.01, init_bias = 0;
 
@@ -130,9 +143,13 @@ struct LossOptions {
   virtual std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
                                           const ClassStatistics& statistics) const = 0;
   std::vector<LossKnob> knobs();  // bound to this object's fields: its own, then init
-  void check() const;             // throws Error for a value out of its limits
+  void check() const;             // throws Error for a value out of its limits, or for one that would not count
+  LastLayer last_layer() const;   // init, init_scale and init_bias, or what "auto" stands for
+  // Beyond these no logit has a gradient, so that a bias out there never moves; nothing: all have one.
+  virtual std::optional<LogitRange> trained_logits() const { return std::nullopt; }
 
  protected:
+  virtual std::optional<LastLayer> automatic() const { return std::nullopt; }  // "auto"; nothing: not a word of init
   virtual std::vector<LossKnob> own_knobs() = 0;
 };
 

@@ -45,9 +45,12 @@ class EqlLoss : public ClassLoss {
 
 }  // namespace
 
-EqlOptions::EqlOptions() {
-  init = "normal";
-  init_bias = -6.9068;
+std::optional<LogitRange> EqlOptions::trained_logits() const {
+  return form == "softmax" ? std::nullopt : activation.trained_logits();
+}
+
+std::optional<LastLayer> EqlOptions::automatic() const {
+  return LastLayer{"normal", 0.01, form == "softmax" ? 0 : activation.first_bias(-6.9068)};
 }
 
 std::vector<LossKnob> EqlOptions::own_knobs() {

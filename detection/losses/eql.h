@@ -14,18 +14,21 @@ namespace tailseg {
 // with b = 1 where the draw [R, C] is below gamma. N = max(used rows, 1), background included. No state.
 // Paper and code: lambda is 1.76e-3 in the paper and 1.77e-3 in the code for LVIS v0.5 (which changes three classes);
 // 1.1e-3 is the later repositories' value for v1 and takes in 17 frequent classes. gamma is not published.
+// init "auto": Normal(0, 0.01), bias -6.9068; Gumbel -2 (METHODS 1.13), the softmax form 0.
 struct EqlOptions : LossOptionsOf<EqlOptions> {
   std::string form = "sigmoid";
   double lambda = 1.1e-3, gamma = 0.9;
   ActivationOptions activation;
-  EqlOptions();  // Normal(0, 0.01), bias -6.9068
+  EqlOptions() { init = "auto"; }
 
   std::string name() const override { return "eql"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
                                   const ClassStatistics& statistics) const override;
+  std::optional<LogitRange> trained_logits() const override;
 
  protected:
   std::vector<LossKnob> own_knobs() override;
+  std::optional<LastLayer> automatic() const override;
 };
 
 }  // namespace tailseg

@@ -58,7 +58,9 @@ class FederatedLoss : public ClassLoss {
 
 }  // namespace
 
-FederatedOptions::FederatedOptions() { init = "normal"; }
+std::optional<LastLayer> FederatedOptions::automatic() const {
+  return LastLayer{"normal", 0.01, activation.first_bias(0)};
+}
 
 std::vector<LossKnob> FederatedOptions::own_knobs() {
   std::vector<LossKnob> knobs = activation.knobs();

@@ -12,19 +12,21 @@ namespace tailseg {
 // So K - 1 foreground classes are used whenever there is background. Draws [C]: the largest log(u_j) / images_j^power
 // win, which is that distribution (Efraimidis and Spirakis 2006). A class without images is never drawn.
 // activation "gumbel": Gumbel in the sigmoid's place (GOL). Scores: the activation; no objectness. No state.
-// Bias 0 is detectron2's; -4.595 that of CenterNet2-style heads.
+// init "auto": Normal(0, 0.01), bias 0, detectron2's (CenterNet2-style heads: -4.595); with Gumbel -2.
 struct FederatedOptions : LossOptionsOf<FederatedOptions> {
   int64_t sampled_classes = 50;  // K
   double power = 0.5;
   ActivationOptions activation;
-  FederatedOptions();  // Normal(0, 0.01), bias 0
+  FederatedOptions() { init = "auto"; }
 
   std::string name() const override { return "federated"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
                                   const ClassStatistics& statistics) const override;
+  std::optional<LogitRange> trained_logits() const override { return activation.trained_logits(); }
 
  protected:
   std::vector<LossKnob> own_knobs() override;
+  std::optional<LastLayer> automatic() const override;
 };
 
 }  // namespace tailseg

@@ -1,5 +1,7 @@
 #include "detection/losses/focal.h"
 
+#include <cmath>
+
 #include "detection/losses/activation.h"
 #include "detection/losses/class_constants.h"
 #include "detection/losses/class_rows_op.h"
@@ -53,6 +55,11 @@ class FocalLoss : public ClassLoss {
 };
 
 }  // namespace
+
+std::optional<LastLayer> FocalOptions::automatic() const {
+  if (form == "softmax") return LastLayer{};
+  return LastLayer{"normal", 0.01, -std::log(99.0)};  // sigmoid = 0.01
+}
 
 std::vector<LossKnob> FocalOptions::own_knobs() {
   return {{"form", &form, "over one softmax, or over a sigmoid a class", 0, 0, {"softmax", "sigmoid"}},

@@ -16,11 +16,15 @@ namespace tailseg {
 //   loss = (sum over used rows of (1 - e^-CE)^gamma CE) / N
 // and the denominator stays N, not the sum of weights (METHODS 11.1). That code's gamma is 1.
 // N = max(used rows, 1), background included. No state. SimCal's gamma is not published; 2 is the customary value.
+// init "auto": softmax form as the head; sigmoid form Normal(0, 0.01), bias -4.595, RetinaNet's prior of 0.01 (4.1).
+// Paper and code: RetinaNet divides by the anchors that hold an object; here N counts background rows too, as in every
+// loss of the box head (METHODS 10, 1).
 struct FocalOptions : LossOptionsOf<FocalOptions> {
   std::string form = "softmax";
   double gamma = 2, alpha = 0.25;  // alpha: sigmoid form only
   std::string class_weights = "none";
   double beta = 0.9999;
+  FocalOptions() { init = "auto"; }
 
   std::string name() const override { return "focal"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
@@ -28,6 +32,7 @@ struct FocalOptions : LossOptionsOf<FocalOptions> {
 
  protected:
   std::vector<LossKnob> own_knobs() override;
+  std::optional<LastLayer> automatic() const override;
 };
 
 }  // namespace tailseg

@@ -1,6 +1,9 @@
 #include "detection/losses/gumbel.h"
 
+#include <algorithm>
+
 #include "detection/losses/activation_op.h"
+#include "detection/losses/class_constants.h"
 #include "detection/losses/gumbel_body.h"
 #include "detection/losses/sigmoid_cross_entropy_body.h"
 
@@ -97,9 +100,17 @@ class MixedLoss : public ClassLoss {
 
 GumbelOptions::GumbelOptions() {
   activation.kind = "gumbel";
-  init = "constant";
-  init_scale = 0.001;
-  init_bias = -2;
+  init = "auto";
+}
+
+std::optional<LogitRange> GumbelOptions::trained_logits() const {
+  LogitRange range = *activation.trained_logits();
+  if (frequent == "normal") range.high = std::min(range.high, kNormalLimit);
+  return range;
+}
+
+std::optional<LastLayer> GumbelOptions::automatic() const {
+  return LastLayer{"constant", 0.001, activation.first_bias(0)};
 }
 
 std::vector<LossKnob> GumbelOptions::own_knobs() {

@@ -11,23 +11,27 @@ namespace tailseg {
 // out, no objectness. No state but the one below.
 // frequent "normal" is the released code's class-relative activation, which the paper does not have: classes of more
 // than frequent_above training images take Phi(z), the Gaussian's distribution, z clamped to [-5, 5] in training, in
-// the place of eta(z); the other classes and the background keep eta. It was run with loss_ceiling 25 and init_bias -3.
+// the place of eta(z); the other classes and the background keep eta. It was run with loss_ceiling 25 and the bias -3
+// (whose loss of 20.1 a row is above the ceiling of 20).
 // State then: normal [C], 1 for those classes; it comes from the training set or from the checkpoint.
 // Paper and code: the released code clamps z to [-4, 10], cuts the whole loss at loss_ceiling (no gradient above), and
 // collapses the positive gradient below z = -3.3. All three are the defaults; gradient "exact" is the paper's.
+// init "auto": all weights 0.001, bias -2. A bias of 0 begins at 0.46 a class, above the ceiling from 42 classes on.
 struct GumbelOptions : LossOptionsOf<GumbelOptions> {
   ActivationOptions activation;
   std::string frequent = "gumbel";
   int64_t frequent_above = 100;
   double loss_ceiling = 20;  // 0: none
-  GumbelOptions();           // all weights 0.001, bias -2: eta = 6.2e-4
+  GumbelOptions();
 
   std::string name() const override { return "gumbel"; }
   std::shared_ptr<ClassLoss> make(const Scope& scope, int64_t classes,
                                   const ClassStatistics& statistics) const override;
+  std::optional<LogitRange> trained_logits() const override;
 
  protected:
   std::vector<LossKnob> own_knobs() override;
+  std::optional<LastLayer> automatic() const override;
 };
 
 }  // namespace tailseg

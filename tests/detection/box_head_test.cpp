@@ -11,7 +11,7 @@ namespace gc = gradient_check;
 
 namespace {
 
-constexpr int64_t kClasses = 5, kWidth = 16, kRows = 6;
+constexpr int64_t kClasses = 300, kWidth = 1024, kRows = 6;
 
 BoxHeadOptions with_loss(const std::string& loss) {
   BoxHeadOptions options;
@@ -40,8 +40,7 @@ TEST_CASE("every loss trains behind the normalised classifier, whose logits know
   for (const auto& listed : loss_list()) {
     for (Context* ctx : devices()) {
       INFO(listed->name() << " on " << ctx->device().name());
-      BoxHeadOptions options = with_loss(listed->name());
-      options.loss.options(listed->name()).init = "normal";
+      const BoxHeadOptions options = with_loss(listed->name());
       ParameterStore store(*ctx, 3);
       const BoxHead head(Scope(store, "roi_heads"), 4, options);
       store.consolidate();
@@ -54,13 +53,13 @@ TEST_CASE("every loss trains behind the normalised classifier, whose logits know
         REQUIRE(a[i] == Approx(b[i]).epsilon(1e-4).margin(1e-4));
         largest = std::max(largest, std::abs(double(a[i])));
       }
-      const double bias = listed->clone()->init_bias;
-      REQUIRE(largest > 1);  // a plain layer with weights of deviation 0.01 stays far below
-      REQUIRE(largest < 20.001 + std::abs(bias));
+      const double bias = std::abs(listed->last_layer().bias);
+      REQUIRE(largest > 1);                 // 20 cosines of deviation 1/32 beside the bias
+      REQUIRE(largest < bias + 20 * 0.25);  // one direction for all classes would have cosines of 0.87
 
       const Variable x(features(*ctx, 1), true);
       const Variable logits = head.class_logits(*ctx, x);
-      const Tensor labels = Tensor::from(*ctx, {kRows}, std::vector<int32_t>{0, 1, 4, kClasses, -1, kClasses});
+      const Tensor labels = Tensor::from(*ctx, {kRows}, std::vector<int32_t>{0, 1, 299, kClasses, -1, kClasses});
       const RowLoss loss = head.loss().loss(*ctx, {logits, labels, head.loss().draws(*ctx, kRows, {1, 2})});
       REQUIRE(std::isfinite(loss.loss.value().to_vector<float>(*ctx)[0]));
       backward(*ctx, loss.loss);
@@ -77,9 +76,25 @@ TEST_CASE("every loss trains behind the normalised classifier, whose logits know
   }
 }
 
+TEST_CASE("equal weights are for a linear classifier: a normalised one begins with directions that differ") {
+  for (const bool normalized : {false, true}) {
+    BoxHeadOptions options = with_loss("gol");
+    if (!normalized) options.normalized.reset();
+    Context& ctx = cpu_context();
+    ParameterStore store(ctx, 3);
+    const BoxHead head(Scope(store, "roi_heads"), 4, options);
+    const std::vector<double> weights = to_doubles(ctx, head.classifier().weight.value());
+    double squares = 0;
+    for (const double w : weights) squares += w * w;
+    REQUIRE(std::sqrt(squares / double(weights.size())) == Approx(normalized ? 0.01 : 0.001).epsilon(0.01));
+    REQUIRE((weights[0] == weights[1]) == !normalized);
+    for (const double b : to_doubles(ctx, head.classifier().bias.value())) REQUIRE(b == -2);
+  }
+}
+
 TEST_CASE("a normalised classifier refuses to begin with weights that are all zero") {
   BoxHeadOptions options = with_loss("softmax");
-  options.loss.options("softmax").init = "constant";
+  options.loss.options("softmax").init = "normal";
   options.loss.options("softmax").init_scale = 0;
   ParameterStore store(cpu_context(), 3);
   REQUIRE_THROWS_WITH(BoxHead(Scope(store, "roi_heads"), 4, options), Catch::Contains("normalised"));

@@ -5,56 +5,12 @@
 #include <fstream>
 #include <set>
 
-#include "detection/box_head.h"
-#include "detection/losses/loss_list.h"
-#include "tests/detection/loss_check.h"
+#include "tests/detection/loss_variants.h"
 
 using namespace tailseg;
 using namespace tailseg::loss_check;
 
 namespace {
-
-using Prototype = std::unique_ptr<LossOptions>;
-
-// The defaults, and one variant for each other word, switch and limit.
-std::vector<std::pair<std::string, Prototype>> variants(const LossOptions& options) {
-  std::vector<std::pair<std::string, Prototype>> out;
-  out.emplace_back(options.name(), options.clone());
-  const size_t count = options.clone()->knobs().size();
-  for (size_t k = 0; k < count; ++k) {
-    const auto with = [&](const std::string& value, auto set) {
-      Prototype changed = options.clone();
-      LossKnob knob = changed->knobs()[k];
-      set(knob);
-      out.emplace_back(options.name() + " " + knob.name + "=" + value, std::move(changed));
-    };
-    const LossKnob knob = options.clone()->knobs()[k];
-    if (std::holds_alternative<bool*>(knob.field)) {
-      with("other", [](LossKnob& x) { *std::get<bool*>(x.field) = !*std::get<bool*>(x.field); });
-    }
-    for (const std::string& word : knob.words) {
-      with(word, [&](LossKnob& x) { *std::get<std::string*>(x.field) = word; });
-    }
-    for (const double limit : {knob.low, knob.high}) {
-      if (std::holds_alternative<double*>(knob.field)) {
-        with(text(limit), [&](LossKnob& x) { *std::get<double*>(x.field) = limit; });
-      }
-      if (std::holds_alternative<int64_t*>(knob.field)) {
-        with(text(limit), [&](LossKnob& x) { *std::get<int64_t*>(x.field) = int64_t(limit); });
-      }
-    }
-  }
-  return out;
-}
-
-void for_each_variant(const std::function<void(const LossOptions&)>& f) {
-  for (const auto& options : loss_list()) {
-    for (const auto& [what, variant] : variants(*options)) {
-      INFO(what);
-      f(*variant);
-    }
-  }
-}
 
 Tensor some_logits(Context& ctx, DType dtype, const Case& c, int64_t width) {
   return typed_tensor(ctx, dtype, {c.rows, width}, logits_of(c, width));
@@ -256,33 +212,4 @@ TEST_CASE("losses: a label beyond the background does not pass unseen") {
     REQUIRE(std::isnan(
         run(ctx, *made.loss, z, Tensor::full(ctx, {2}, 5, DType::int32), made.loss->draws(ctx, 2, {})).loss));
   }
-}
-
-TEST_CASE("losses: the box head's last layer has the loss's width and begins as the loss says") {
-  for_each_variant([](const LossOptions& options) {
-    Context ctx;
-    ParameterStore store(ctx, 1);
-    BoxHeadOptions head{.classes = 5, .pooled = 2, .width = 6, .statistics = statistics_of(5)};
-    head.loss.type = options.name();
-    for (size_t k = 0; k < options.clone()->knobs().size(); ++k) {
-      const Prototype from = options.clone();
-      const LossKnob knob = from->knobs()[k];
-      std::visit(
-          [&](auto* field) { *std::get<decltype(field)>(head.loss.options(options.name()).knobs()[k].field) = *field; },
-          knob.field);
-    }
-    const BoxHead box(Scope(store, "roi_heads"), 3, head);
-    const Tensor weight = store.find("roi_heads.box_predictor.cls_score.weight")->variable.value();
-    const Tensor bias = store.find("roi_heads.box_predictor.cls_score.bias")->variable.value();
-    REQUIRE(weight.size(0) == box.loss().width());
-    for (const double b : to_doubles(ctx, bias)) {
-      REQUIRE(b == Approx(options.init == "head" ? 0 : options.init_bias));
-    }
-    if (options.init == "constant") {
-      for (const double w : to_doubles(ctx, weight)) REQUIRE(w == Approx(options.init_scale));
-    }
-    for (const ParameterEntry& entry : store.entries()) {
-      if (entry.name.find(".loss.") != std::string::npos) REQUIRE(entry.buffer);
-    }
-  });
 }

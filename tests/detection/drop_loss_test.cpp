@@ -91,8 +91,9 @@ TEST_CASE("GOL: its settings") {
   const GolOptions gol;
   REQUIRE(gol.activation.is_gumbel());
   REQUIRE(gol.lambda == 1.1e-3);
-  REQUIRE(gol.init == "constant");
-  REQUIRE(gol.init_bias == -2);
+  REQUIRE(gol.last_layer().kind == "constant");
+  REQUIRE(gol.last_layer().scale == 0.001);
+  REQUIRE(gol.last_layer().bias == -2);
   REQUIRE(gol.clone()->name() == "gol");
   Context ctx;
   Made made(ctx, gol, 3);
