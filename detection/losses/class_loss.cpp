@@ -87,7 +87,17 @@ RowLoss ClassLoss::loss(Context& ctx, const LossInput& input) {
            ", expected int32");
   if (draws_per_row() > 0) check_shape(name_.c_str(), input.draws, {rows, draws_per_row()});
   if (draws_once() > 0) check_shape(name_.c_str(), input.draws, {draws_once()});
-  if (input.objects.defined()) check_shape(name_.c_str(), input.objects, {rows});
+  if (input.objects.defined()) {
+    check_shape(name_.c_str(), input.objects, {rows});
+    TS_CHECK(input.objects.dtype() == DType::int32, name_, ": objects of ", name_of(input.objects.dtype()),
+             ", expected int32");
+  }
+  if (input.normaliser.defined()) {
+    check_shape(name_.c_str(), input.normaliser, {1});
+    const DType expected = loss_dtype(input.logits.value().dtype());
+    TS_CHECK(input.normaliser.dtype() == expected, name_, ": a normaliser of ", name_of(input.normaliser.dtype()),
+             ", expected ", name_of(expected));
+  }
   return compute(ctx, input);
 }
 

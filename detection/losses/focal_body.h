@@ -44,7 +44,8 @@ struct SoftmaxFocalRow {
   Cost cost(int64_t items) const { return rows.cost(items, 60); }
 };
 
-// One logit. With u = z where positive, else -z, q = sigmoid(-u) and CE = -log(1 - q):
+// One logit. With u = z where positive, else -z, q = sigmoid(-u), by e^-|u| so that a small one keeps its digits, and
+// CE = -log(1 - q):
 //   value = a q^gamma CE,   d value / d u = -a q^gamma (gamma (1 - q) CE + q).
 template <class Real>
 struct FocalLink {
@@ -52,11 +53,11 @@ struct FocalLink {
 
   TS_HD ValueAndSlope<Real> operator()(Real z, bool positive) const {
     const Real u = positive ? z : -z, a = positive ? alpha : Real(1) - alpha;
-    const ValueAndSlope<Real> plain = binary_cross_entropy_at(u, Real(1));  // slope -q
-    const Real q = -plain.slope;
+    const Real e = exp_of_negative(-math::abs(u)), q = (u >= Real(0) ? e : Real(1)) / (Real(1) + e);
+    const Real value = math::max(-u, Real(0)) + log1p_of_unit(e);
     const Real power = a * (gamma == Real(2) ? q * q : math::pow(q, gamma));
-    const Real slope = -power * (gamma * (Real(1) - q) * plain.value + q);
-    return {power * plain.value, positive ? slope : -slope};
+    const Real slope = -power * (gamma * (Real(1) - q) * value + q);
+    return {power * value, positive ? slope : -slope};
   }
   static constexpr double even = 0;
 };

@@ -90,10 +90,10 @@ BagsOptions bags(double ratio, std::vector<double> boundaries = {10, 100, 1000})
 TEST_CASE("BAGS equals its definition, with few others, many, and other groups") {
   const std::vector<double> usual{10, 100, 1000};
   for (const double ratio : {8.0, 0.5, 1.0, 0.0, 1000.0}) {
-    check_against([&](const Input& in) { return oracle(in, usual, ratio); }, bags(ratio), {.scale = 20});
+    check_against([&](const Input& in) { return oracle(in, usual, ratio); }, bags(ratio));
   }
-  check_against([&](const Input& in) { return oracle(in, {}, 2); }, bags(2, {}), {.scale = 20});
-  check_against([&](const Input& in) { return oracle(in, {50}, 2); }, bags(2, {50}), {.scale = 20});
+  check_against([&](const Input& in) { return oracle(in, {}, 2); }, bags(2, {}));
+  check_against([&](const Input& in) { return oracle(in, {50}, 2); }, bags(2, {50}));
   check_gradient(bags(1), cases()[0]);
 }
 
