@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "detection/losses/bags_body.h"
+#include "detection/losses/class_constants.h"
 #include "detection/losses/class_rows_op.h"
 #include "tensor/sort.h"
 
@@ -41,9 +42,7 @@ class BagsLoss : public ClassLoss {
       }
     }
     Context& ctx = scope.store().context();
-    const std::vector<float> narrow(expected_.begin(), expected_.end());
-    group_.copy_from(ctx, group_.dtype() == DType::float64 ? Tensor::from(ctx, {classes}, expected_)
-                                                           : Tensor::from(ctx, {classes}, narrow));
+    group_.copy_from(ctx, class_tensor(ctx, group_.dtype(), expected_));
   }
   int64_t draws_per_row() const override { return groups_; }
 

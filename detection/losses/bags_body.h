@@ -2,7 +2,7 @@
 // scores.
 #pragma once
 
-#include "detection/losses/class_rows.h"
+#include "detection/losses/softmax_family.h"
 
 namespace tailseg {
 
@@ -120,9 +120,7 @@ struct BagsRow {
   // The cross-entropy of columns [first, last); gradient written, times weight. `top` says whether the target leads.
   template <class Group>
   TS_HD Real part(Group group, const Scalar* z, Scalar* g, int64_t n, int64_t target, Real weight, bool& top) const {
-    const Real lowest = -std::numeric_limits<Real>::infinity();
-    const Real most = max_over<Real>(group, n, lowest, [&](int64_t j) { return Real(z[j]); });
-    const Real sum = sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(Real(z[j]) - most); });
+    const auto [most, sum] = softmax_over<Real>(group, n, [&](int64_t j) { return Real(z[j]); });
     for (int64_t j = group.rank(); j < n; j += group.size()) {
       g[j] = Scalar(weight * (exp_of_negative(Real(z[j]) - most) / sum - (j == target ? Real(1) : Real(0))));
     }

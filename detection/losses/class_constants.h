@@ -8,6 +8,13 @@
 
 namespace tailseg {
 
+// [n] of dtype float32 or float64 on ctx's device.
+inline Tensor class_tensor(Context& ctx, DType dtype, const std::vector<double>& values) {
+  const Shape shape{static_cast<int64_t>(values.size())};
+  return dtype == DType::float64 ? Tensor::from(ctx, shape, values)
+                                 : Tensor::from(ctx, shape, std::vector<float>(values.begin(), values.end()));
+}
+
 class ClassConstants {
  public:
   ClassConstants() = default;
@@ -16,10 +23,7 @@ class ClassConstants {
   // [n] float32 or float64 on ctx's device.
   const Tensor& on(Context& ctx, DType dtype) {
     Tensor& tensor = dtype == DType::float64 ? wide_ : narrow_;
-    if (tensor.defined()) return tensor;
-    const Shape shape{static_cast<int64_t>(values_.size())};
-    tensor = dtype == DType::float64 ? Tensor::from(ctx, shape, values_)
-                                     : Tensor::from(ctx, shape, std::vector<float>(values_.begin(), values_.end()));
+    if (!tensor.defined()) tensor = class_tensor(ctx, dtype, values_);
     return tensor;
   }
 

@@ -1,7 +1,7 @@
 // LOCE's equilibrium loss: scores of the labels, running mean of each class, value and gradient row by row.
 #pragma once
 
-#include "detection/losses/class_rows.h"
+#include "detection/losses/softmax_family.h"
 
 namespace tailseg {
 
@@ -22,9 +22,7 @@ struct LabelScores {
     const int64_t label = labels[row];
     Real score = Real(0);
     if (label >= 0 && label < classes) {
-      const Real lowest = -std::numeric_limits<Real>::infinity();
-      const Real top = max_over<Real>(group, classes + 1, lowest, [&](int64_t j) { return Real(z[j]); });
-      const Real sum = sum_over<Real>(group, classes + 1, [&](int64_t j) { return exp_of_negative(Real(z[j]) - top); });
+      const auto [top, sum] = softmax_over<Real>(group, classes + 1, [&](int64_t j) { return Real(z[j]); });
       score = exp_of_negative(Real(z[label]) - top) / sum;
     }
     if (group.rank() == 0) scores[row] = score;
@@ -102,13 +100,12 @@ struct EquilibriumRow {
     const Scalar* z = rows.z(row);
     Scalar* g = rows.g(row);
     const auto x = [&](int64_t j) { return Real(z[j]) + logs[j]; };
-    const Real lowest = -std::numeric_limits<Real>::infinity();
-    const Real top = max_over<Real>(group, n, lowest, x);
-    const Real sum = sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(x(j) - top); });
+    const auto [top, sum] = softmax_over<Real>(group, n, x);
     for (int64_t j = group.rank(); j < n; j += group.size()) {
       g[j] = Scalar(exp_of_negative(x(j) - top) / sum - (j == y ? Real(1) : Real(0)));
     }
-    const Real highest = max_over<Real>(group, n, lowest, [&](int64_t j) { return Real(z[j]); });
+    const Real highest =
+        max_over<Real>(group, n, -std::numeric_limits<Real>::infinity(), [&](int64_t j) { return Real(z[j]); });
     if (group.rank() == 0) rows.finish(row, top - x(y) + math::log(sum), Real(z[y]) >= highest);
   }
   Cost cost(int64_t items) const { return rows.cost(items, 50); }

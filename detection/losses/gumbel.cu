@@ -49,9 +49,7 @@ class MixedLoss : public ClassLoss {
     }
     for (const int64_t images : statistics.images) expected_.push_back(images > options.frequent_above ? 1 : 0);
     Context& ctx = scope.store().context();
-    const std::vector<float> narrow(expected_.begin(), expected_.end());
-    normal_.copy_from(ctx, normal_.dtype() == DType::float64 ? Tensor::from(ctx, {classes}, expected_)
-                                                             : Tensor::from(ctx, {classes}, narrow));
+    normal_.copy_from(ctx, class_tensor(ctx, normal_.dtype(), expected_));
   }
 
  protected:

@@ -1,7 +1,7 @@
 // Value and gradient of softmax cross-entropy weighed by class, row by row.
 #pragma once
 
-#include "detection/losses/class_rows.h"
+#include "detection/losses/softmax_family.h"
 
 namespace tailseg {
 
@@ -26,9 +26,8 @@ struct ReweightedRow {
     const Scalar* z = rows.z(row);
     Scalar* g = rows.g(row);
     const int64_t n = rows.columns, y = math::min(label, n - 1);
-    const Real w = weights[y], lowest = -std::numeric_limits<Real>::infinity();
-    const Real top = max_over<Real>(group, n, lowest, [&](int64_t j) { return Real(z[j]); });
-    const Real sum = sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(Real(z[j]) - top); });
+    const Real w = weights[y];
+    const auto [top, sum] = softmax_over<Real>(group, n, [&](int64_t j) { return Real(z[j]); });
     const Real scale = Real(1) / sum;
     for (int64_t j = group.rank(); j < n; j += group.size()) {
       g[j] = Scalar(w * (exp_of_negative(Real(z[j]) - top) * scale - (j == y ? Real(1) : Real(0))));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "detection/losses/class_constants.h"
 #include "detection/losses/class_rows_op.h"
 #include "detection/losses/seesaw_body.h"
 #include "detection/losses/softmax_scores.h"
@@ -20,10 +21,8 @@ class SeesawLoss : public ClassLoss {
     } else {  // not in the checkpoint: other weights must not bring other counts
       Context& ctx = scope.store().context();
       std::vector<double> counts(statistics.instances.begin(), statistics.instances.end());
-      counts.push_back(1);
-      counts_ = scope.store().dtype() == DType::float64
-                    ? Tensor::from(ctx, {classes + 1}, counts)
-                    : Tensor::from(ctx, {classes + 1}, std::vector<float>(counts.begin(), counts.end()));
+      counts.push_back(1);  // of the background: not read
+      counts_ = class_tensor(ctx, scope.store().dtype(), counts);
     }
   }
 

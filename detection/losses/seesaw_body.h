@@ -1,7 +1,6 @@
 // Seesaw loss: the running class counts, then value and gradient row by row.
 #pragma once
 
-#include "detection/losses/class_rows.h"
 #include "detection/losses/softmax_family.h"
 
 namespace tailseg {
@@ -76,13 +75,9 @@ struct SeesawRow {
     Scalar* g = rows.g(row);
     const int64_t n = softmax, y = math::min(label, n - 1);
     const bool object = label < rows.classes, counted = object || !objectness;
-    const Real lowest = -std::numeric_limits<Real>::infinity();
-    const Real top = max_over<Real>(group, n, lowest, [&](int64_t j) { return Real(z[j]); });
-    const Real sum = sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(Real(z[j]) - top); });
+    const auto [top, sum] = softmax_over<Real>(group, n, [&](int64_t j) { return Real(z[j]); });
     const Real base = top + math::log(sum) + math::max(Real(z[y]) - top - math::log(sum), log_epsilon);
-    const Real peak = max_over<Real>(group, n, lowest, [&](int64_t j) { return shifted(z, j, y, base); });
-    const Real total =
-        sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(shifted(z, j, y, base) - peak); });
+    const auto [peak, total] = softmax_over<Real>(group, n, [&](int64_t j) { return shifted(z, j, y, base); });
     const Real inverse = Real(1) / total, weight = scale ? scale[0] : Real(1);
     for (int64_t j = group.rank(); j < n; j += group.size()) {
       const Real share = exp_of_negative(shifted(z, j, y, base) - peak) * inverse;

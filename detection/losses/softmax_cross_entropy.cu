@@ -1,8 +1,8 @@
 #include "detection/losses/softmax_cross_entropy.h"
 
+#include "detection/losses/class_rows_op.h"
 #include "detection/losses/softmax_cross_entropy_body.h"
 #include "detection/losses/softmax_scores.h"
-#include "tensor/launch.h"
 
 namespace tailseg {
 namespace {
@@ -31,14 +31,9 @@ RowLoss softmax_cross_entropy(Context& ctx, const Variable& logits, const Tensor
   const Tensor& z = logits.value();
   check_shape("softmax_cross_entropy: logits", z, {-1, -1});
   check_shape("softmax_cross_entropy: labels", labels, {z.size(0)});
-  const RowLossParts parts = row_loss_parts(ctx, z);
-  dispatch_floating(z.dtype(), "softmax_cross_entropy", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, z.size(0),
-                  SoftmaxCrossEntropyRow<Scalar>{
-                      z.data<Scalar>(), labels.data<int32_t>(), parts.gradient.data<Scalar>(),
-                      parts.values.data<ComputeType<Scalar>>(), parts.hits.data<int32_t>(), z.size(1)});
-  });
-  return finish_row_loss(ctx, "softmax_cross_entropy", logits, labels, parts, normaliser);
+  return run_class_rows(
+      ctx, "softmax_cross_entropy", {logits, labels, {}, normaliser}, z.size(1) - 1,
+      []<class Scalar>(const ClassRows<Scalar>& rows) { return SoftmaxCrossEntropyRow<Scalar>{rows}; });
 }
 
 RowLoss softmax_objectness_cross_entropy(Context& ctx, const Variable& logits, const Tensor& labels,
@@ -47,14 +42,8 @@ RowLoss softmax_objectness_cross_entropy(Context& ctx, const Variable& logits, c
   check_shape("softmax_objectness_cross_entropy: logits", z, {-1, -1});
   check_shape("softmax_objectness_cross_entropy: labels", labels, {z.size(0)});
   TS_CHECK(z.size(1) >= 3, "softmax_objectness_cross_entropy: logits ", z.shape(), " have no class beside the branch");
-  const RowLossParts parts = row_loss_parts(ctx, z);
-  dispatch_floating(z.dtype(), "softmax_objectness_cross_entropy", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, z.size(0),
-                  SoftmaxObjectnessRow<Scalar>{z.data<Scalar>(), labels.data<int32_t>(), parts.gradient.data<Scalar>(),
-                                               parts.values.data<ComputeType<Scalar>>(), parts.hits.data<int32_t>(),
-                                               z.size(1) - 2});
-  });
-  return finish_row_loss(ctx, "softmax_objectness_cross_entropy", logits, labels, parts, normaliser);
+  return run_class_rows(ctx, "softmax_objectness_cross_entropy", {logits, labels, {}, normaliser}, z.size(1) - 2,
+                        []<class Scalar>(const ClassRows<Scalar>& rows) { return SoftmaxObjectnessRow<Scalar>{rows}; });
 }
 
 std::vector<LossKnob> SoftmaxOptions::own_knobs() {

@@ -1,16 +1,20 @@
-// What the losses over a softmax share inside their kernels: a row that is not in use, and the objectness branch.
+// What the losses over a softmax share inside their kernels: the softmax's denominator, and the objectness branch.
 #pragma once
 
-#include "detection/losses/elementary.h"
+#include "detection/losses/class_rows.h"
 
 namespace tailseg {
 
-// A row with label -1: value, gradient and hit are 0.
-template <class Group, class Scalar, class Real>
-TS_HD inline void clear_loss_row(Group group, Scalar* gradient, int64_t columns, Real* value, int32_t* hit) {
-  for (int64_t j = group.rank(); j < columns; j += group.size()) gradient[j] = Scalar(Real(0));
-  if (group.rank() == 0) *value = Real(0);
-  if (group.rank() == 0) *hit = 0;
+// Of n numbers x(j): the largest, m, and S = sum_j e^(x(j) - m), so that softmax_j = e^(x(j) - m) / S.
+template <class Real>
+struct Softmax {
+  Real top, sum;
+};
+
+template <class Real, class Group, class F>
+TS_HD inline Softmax<Real> softmax_over(Group group, int64_t n, const F& x) {
+  const Real top = max_over<Real>(group, n, -std::numeric_limits<Real>::infinity(), x);
+  return {top, sum_over<Real>(group, n, [&](int64_t j) { return exp_of_negative(x(j) - top); })};
 }
 
 // The objectness branch (METHODS 2.3): two more logits behind the C classes, foreground then background, and a softmax

@@ -173,8 +173,8 @@ TEST_CASE("softmax cross-entropy's bodies agree on one lane and on a crew") {
     r.gradient.assign(z.size(), NAN);
     r.values.assign(size_t(c.rows), NAN);
     r.hits.assign(size_t(c.rows), -7);
-    run(c.rows, SoftmaxCrossEntropyRow<double>{z.data(), labels.data(), r.gradient.data(), r.values.data(),
-                                               r.hits.data(), c.columns});
+    run(c.rows, SoftmaxCrossEntropyRow<double>{{z.data(), labels.data(), r.gradient.data(), r.values.data(),
+                                                r.hits.data(), c.columns, c.columns - 1}});
     run(1, RowLossTotal<double>{r.values.data(), labels.data(), r.hits.data(), nullptr, r.loss.data(), r.inverse.data(),
                                 r.counts.data(), c.rows, 1});
     const double upstream = 1;

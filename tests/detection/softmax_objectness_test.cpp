@@ -94,7 +94,8 @@ TEST_CASE("softmax with objectness: the bodies agree on one lane and on a crew")
     std::vector<int32_t> hits = std::vector<int32_t>(9, -7);
   } solo, crews;
   const auto row = [&](Out& o) {
-    return SoftmaxObjectnessRow<double>{z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(), 35};
+    return SoftmaxObjectnessRow<double>{
+        {z.data(), labels.data(), o.gradient.data(), o.values.data(), o.hits.data(), 37, 35}};
   };
   run_solo(9, row(solo));
   crew::run(6, 9, row(crews));
