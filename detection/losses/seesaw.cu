@@ -63,6 +63,7 @@ class SeesawLoss : public ClassLoss {
                                options_.compensation ? Real(options_.q) : Real(0),
                                Real(std::log(options_.epsilon)),
                                classes() + (options_.objectness ? 0 : 1),
+                               classes() + (options_.counts == "dataset" ? 0 : 1),
                                options_.objectness,
                                scale.defined() ? scale.data<Real>() : nullptr};
     };

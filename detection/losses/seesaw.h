@@ -12,7 +12,8 @@ namespace tailseg {
 //   gradient      S_yj e^z_j / (that denominator) - [j = y]
 // With objectness (the default): logits [R, C + 2], the last two foreground and background;
 //   loss = (sum over foreground rows of L_cls + sum over used rows of -log softmax_2(branch)) / N
-// Without: logits [R, C + 1], the background a class like any other, with its own count.
+// Without: logits [R, C + 1], the background a class like any other, with its own count. counts "dataset" has none for
+// it: the background then takes no part in mitigation, M = 1 both ways.
 // N = max(used rows, 1), background included. Scores: softmax over C times the branch's foreground, or softmax over
 // C + 1. State: counts [C + 1], raised by the labels of a batch before its loss.
 // divide_by "positives" (with objectness): the class term is a mean over the foreground rows, as in mmdetection's code

@@ -58,12 +58,14 @@ struct SeesawRow {
   Real p, q;                    // q 0: no compensation
   Real log_epsilon;             // -infinity for none
   int64_t softmax;              // logits under the softmax: C, or C + 1 with the background among them
+  int64_t mitigated;            // those of them that have a count and so take part in mitigation
   bool objectness;              // the two logits behind them
   const Real* scale = nullptr;  // [1] of the class term, or null: 1
 
   TS_HD Real shifted(const Scalar* z, int64_t j, int64_t y, Real base) const {
     if (j == y) return Real(z[j]);
-    const Real rarer = logs ? p * math::min(Real(0), logs[j] - logs[y]) : Real(0);
+    const bool known = logs && j < mitigated && y < mitigated;
+    const Real rarer = known ? p * math::min(Real(0), logs[j] - logs[y]) : Real(0);
     const Real above = Real(z[j]) - base;
     return Real(z[j]) + rarer + (q > Real(0) && above > Real(0) ? q * above : Real(0));
   }

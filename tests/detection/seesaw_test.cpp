@@ -20,7 +20,8 @@ SeesawOptions seesaw(double p, double q, double epsilon = 0.01, bool objectness 
   return options;
 }
 
-// The paper's equations with the code's epsilon: S as factors, no logarithms. `counts` already holds the batch.
+// The paper's equations with the code's epsilon: S as factors, no logarithms. `counts` already holds the batch; a
+// column behind them has none and is not mitigated.
 Expected oracle(const Input& in, const SeesawOptions& o, std::vector<Long> counts) {
   Expected out = in.nothing();
   Long total = 0;
@@ -40,8 +41,10 @@ Expected oracle(const Input& in, const SeesawOptions& o, std::vector<Long> count
       const Long own = std::exp(in.at(r, y)) / all;
       for (int64_t j = 0; j < n; ++j) {
         if (j == y) continue;
-        const Long ratio = std::max(counts[size_t(j)], Long(1)) / std::max(counts[size_t(y)], Long(1));
-        if (o.mitigation && ratio < 1) factor[size_t(j)] *= std::pow(ratio, Long(o.p));
+        if (o.mitigation && std::max(size_t(j), size_t(y)) < counts.size()) {
+          const Long ratio = std::max(counts[size_t(j)], Long(1)) / std::max(counts[size_t(y)], Long(1));
+          if (ratio < 1) factor[size_t(j)] *= std::pow(ratio, Long(o.p));
+        }
         const Long t = std::exp(in.at(r, j)) / all / std::max(own, Long(o.epsilon));
         if (o.compensation && t > 1) factor[size_t(j)] *= std::pow(t, Long(o.q));
       }
@@ -190,17 +193,35 @@ TEST_CASE("seesaw counts the labels of a batch before its loss, background and u
 
 TEST_CASE("seesaw: counts from the data set or from a checkpoint, and what is missing") {
   Context ctx;
+  std::vector<Long> counts;  // none of the background
+  for (const int64_t n : statistics_of(12).instances) counts.push_back(n);
+  for (const bool objectness : {false, true}) {
+    SeesawOptions from_set = seesaw(0.8, 2, 0.01, objectness);
+    from_set.counts = "dataset";
+    Made made(ctx, from_set, 12, DType::float64);
+    REQUIRE(made.store.entries().empty());
+    const Case c = cases()[0];
+    const int64_t width = made.loss->width();
+    Input in{12, width, logits_of(c, width), labels_of(c), {}, 0, {}};
+    const Result got =
+        run(ctx, *made.loss, Tensor::from(ctx, {c.rows, width}, in.z), Tensor::from(ctx, {c.rows}, in.labels));
+    compare(got, oracle(in, from_set, counts), in, 1e-11, 1);
+  }
+  // By hand: classes of 1000 and 1 instances, equal logits. A background row pushes both alike, and is pushed in full.
+  SeesawOptions plain = seesaw(1, 0, 0.01, false);
+  plain.counts = "dataset";
+  ParameterStore hand(ctx, 1, DType::float64);
+  const auto two = plain.make(Scope(hand, "loss"), 2, {{}, {1000, 1}, 0});
+  const auto gradient = [&](int32_t label) {
+    return run(ctx, *two, Tensor::zeros(ctx, {1, 3}, DType::float64), Tensor::full(ctx, {1}, label, DType::int32))
+        .gradient;
+  };
+  REQUIRE(gradient(2)[0] == Approx(1.0 / 3));
+  REQUIRE(gradient(2)[1] == Approx(1.0 / 3));
+  REQUIRE(gradient(0)[2] == Approx(1 / 2.001));  // 1 + 1 / 1000 + 1
+  REQUIRE(gradient(0)[1] == Approx(0.001 / 2.001));
   SeesawOptions options = seesaw(0.8, 2);
   options.counts = "dataset";
-  Made made(ctx, options, 12, DType::float64);
-  REQUIRE(made.store.entries().empty());
-  const Case c = cases()[0];
-  Input in{12, 14, logits_of(c, 14), labels_of(c), {}, 0, {}};
-  std::vector<Long> counts;
-  for (const int64_t n : statistics_of(12).instances) counts.push_back(n);
-  const Result got =
-      run(ctx, *made.loss, Tensor::from(ctx, {c.rows, 14}, in.z), Tensor::from(ctx, {c.rows}, in.labels));
-  compare(got, oracle(in, options, counts), in, 1e-11, 1);
   ParameterStore store(ctx, 1);
   const auto unknown = options.make(Scope(store, "a"), 12, {});
   REQUIRE_THROWS_WITH(unknown->check_ready(ctx),
@@ -232,6 +253,7 @@ TEST_CASE("seesaw: the bodies agree on one lane and on a crew") {
                                 2,
                                 std::log(0.01),
                                 35,
+                                36,
                                 true,
                                 &o.scale});
   };
