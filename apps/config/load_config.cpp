@@ -9,6 +9,7 @@
 #include "apps/config/presets.h"
 #include "apps/config/recipes.h"
 #include "datasets/samplers/photo_sampler.h"
+#include "detection/losses/margin.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -66,6 +67,24 @@ void check_together(const Config& c) {
   check(rising(c.solver.step_epochs), "solver.step_epochs must rise");
 }
 
+// LDAM's margins are cosines' (METHODS 1.5).
+void check_margin(const LossSettings& loss, bool normalized, double temperature, const char* group) {
+  const auto* margin = loss.type == "margin" ? dynamic_cast<const MarginOptions*>(&loss.chosen()) : nullptr;
+  TS_CHECK(!margin || margin->form != "ldam" || (normalized && temperature == 1), "configuration: ", group,
+           "loss.margin.form = \"ldam\" needs cosines: set ", group, "classifier = \"normalized\" and ", group,
+           "normalized.temperature = 1 (the loss itself scales them by margin.scale)");
+}
+
+void check_margins(const Config& c) {
+  const BoxHeadConfig& box = c.model.box_head;
+  check_margin(box.loss, box.classifier == "normalized", box.normalized.temperature, "model.box_head.");
+  if (!c.calibration.used()) return;
+  const bool same = c.calibration.classifier == "detector";  // the detector's last layer
+  const LossSettings& loss = c.calibration.loss.type == "detector" ? box.loss : c.calibration.loss;
+  check_margin(loss, (same ? box.classifier : c.calibration.classifier) == "normalized",
+               (same ? box.normalized : c.calibration.normalized).temperature, "calibration.");
+}
+
 void check_cascade(const ModelConfig& m) {
   if (m.meta != "cascade_mask_rcnn") return;
   const CascadeConfig& c = m.cascade;
@@ -115,6 +134,7 @@ Config resolve(std::vector<ConfigEntry> entries, const std::vector<std::string>&
   apply_recipe(schema, config.calibration.recipe);
   for (const ConfigEntry& entry : entries) schema.apply(entry);
   check_together(config);
+  check_margins(config);
   check_cascade(config.model);
   check_calibration(config.calibration);
   return config;

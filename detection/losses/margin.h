@@ -6,10 +6,12 @@ namespace tailseg {
 
 // The loss "margin": softmax cross-entropy in which the label's own logit must win by a margin that is larger for rare
 // classes (METHODS 1.5). Logits [R, C + 1], background last; n_j training instances, D_j the margin, a a factor:
-//   loss = (sum over used rows of w_y (-log(e^(a (z_y - D_y)) / (e^(a (z_y - D_y)) + sum_{c != y} e^(a z_c))))) / sum
-//   w_y form "simcal" (SimCal's class-aware margin): D_j = K / n_j^(1/4), a = 1. K is not published. form "ldam" (Cao
-//   et al., NeurIPS 2019): D_j = K n_j^(-1/4) / max_k n_k^(-1/4), so that the rarest class has K = 0.5,
-//     and a = scale = 30: the logits are meant to be cosines, of a normalised linear layer of temperature 1.
+//   x_y = a (z_y - D_y),   x_c = a z_c for c != y
+//   loss = (sum over used rows of w_y (-log softmax(x)_y)) / (sum over used rows of w_y)
+// form "simcal" (SimCal's class-aware margin): D_j = K / n_j^(1/4), a = 1. K is not published.
+// form "ldam" (Cao et al., NeurIPS 2019): D_j = K n_j^(-1/4) / max_k n_k^(-1/4), so that the rarest class has K = 0.5,
+// and a = scale = 30. The logits must be cosines: model.box_head.classifier = "normalized" with normalized.temperature
+// = 1, which a configuration is checked for. Unlike LDAM's layer ours has a bias, which begins at 0 and is trained.
 // DRW (deferred re-weighting): from step drw_start on w_j = C h(n_j) / sum_k h(n_k), h(n) = (1 - beta) / (1 - beta^n);
 // before, and for the background, w = 1, and the sum of weights is the number of used rows.
 // Paper and code: the paper writes a mean over rows; LDAM's code divides by the sum of the weights (METHODS 11.1), and
