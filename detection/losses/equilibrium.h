@@ -16,6 +16,8 @@ namespace tailseg {
 // In the box head each step adds rows from a memory of features (feature_memory.h), to this loss and to that of the
 // boxes; those of one class are one object. The rows are drawn with the scores before the step, and features of the
 // step itself are kept after it (the paper does not say which comes first). memory_depth = 0 does without.
+// Paper and code: the paper trains by softmax first, fills the memory in one pass over the training set, and then
+// trains the heads alone by this loss for 6 epochs. Neither that pass nor the second stage is here: one stage.
 struct EquilibriumOptions : LossOptionsOf<EquilibriumOptions> {
   double momentum = 0.9;  // a
   int64_t memory_depth = 80, memory_classes = 8, memory_features = 4;

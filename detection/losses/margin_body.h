@@ -6,8 +6,9 @@
 namespace tailseg {
 
 // One item = one row of logits; lanes walk the columns (contiguous). With x_j = z_j - [j = y] margin_y, m the largest
-// x and S = sum e^(scale (x_j - m)): value = w (scale (m - x_y) + log S), gradient = w scale (e^(scale (x_j - m)) / S -
-// [j = y]). Differences come before the factor, so that it does not scale their rounding.
+// x and S = sum e^(scale (x_j - m)):
+//   value = w (scale (m - x_y) + log S),   d value / d z_j = w scale (e^(scale (x_j - m)) / S - [j = y]).
+// Differences come before the factor, so that it does not scale their rounding.
 template <class Scalar>
 struct MarginRow {
   static constexpr const char* name = "margin_row";

@@ -15,8 +15,8 @@ RowLoss softmax_cross_entropy(Context& ctx, const Variable& logits, const Tensor
 
 // With the objectness branch in place of the background class (METHODS 2.3; Wang et al. 2021, section 3.3): logits
 // [R, C + 2], the last two foreground and background;
-//   loss = (sum over foreground rows of -log softmax_C(z)_y + sum over used rows of -log softmax_2(z_C, z_C+1)) /
-//   normaliser
+//   loss = (sum over foreground rows of -log softmax_C(z)_y + sum over used rows of branch) / normaliser
+//   branch = -log softmax_2(z_C, z_C+1), of foreground or background as the row's label says
 RowLoss softmax_objectness_cross_entropy(Context& ctx, const Variable& logits, const Tensor& labels,
                                          const Tensor& normaliser = {});
 
