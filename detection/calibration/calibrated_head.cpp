@@ -85,7 +85,8 @@ CalibratedHead::CalibratedHead(const Scope& scope, int64_t channels, const BoxHe
   }
   const auto& init = loss_->init();
   if (init) {
-    cls_score_ = Linear(mine.sub("cls_score"), width, loss_->width(), init->weight, init->bias);
+    cls_score_ = Linear(mine.sub("cls_score"), width, loss_->width(),
+                        classifier_weights(*init, options_.normalized.has_value()), init->bias);
   } else if (has_own_layers(kind) || box_.pytorch_init) {
     cls_score_ = random_layer("cls_score", width, loss_->width());
   } else {

@@ -4,8 +4,8 @@
 #   bash tests/benchmarks/gpu_vs_torchvision.sh [--build build-gpu] [--rounds 2] [--json FILE] [JOB:BATCH:CLASSES ...]
 #
 # JOB is train or predict, at 800 x 1344. torchvision is timed with bfloat16 autocast, channels_last and cuDNN's search,
-# once as it is and once with a compiled backbone; the faster counts. Needs a Python with torch and torchvision ($PYTHON)
-# beside the programs. A row of FILE: {"job", "batch", "classes", "ours_ms", "torchvision_ms", "ratio", "images_a_second",
+# once as it is and once with a compiled backbone; the faster counts. Neither pastes masks into the photo. Needs a Python
+# with torch and torchvision ($PYTHON) beside the programs. A row of FILE: {"job", "batch", "classes", "ours_ms", "torchvision_ms", "ratio", "images_a_second",
 # "floor_share", "ours_mib_an_image", "torchvision_mib_an_image", "waits", "allocations"}.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,7 +31,7 @@ python=${PYTHON:-python3}
 field() { sed -nE "s/.*\"$1\": ([0-9.]+).*/\1/p" <<< "$2"; }
 median() { printf '%s\n' "$@" | sort -g | awk '{v[NR]=$1} END {print v[int((NR+1)/2)]}'; }
 theirs_once() {  # job batch classes more
-  "$python" tests/benchmarks/torchvision_gpu_step.py --job "$1" --batch "$2" --classes "$3" --amp --channels-last "${@:4}" \
+  "$python" tests/benchmarks/torchvision_gpu_step.py --job "$1" --batch "$2" --classes "$3" --amp --channels-last --no-paste "${@:4}" \
     2> >(grep -v Warning >&2) | tail -n 1
 }
 

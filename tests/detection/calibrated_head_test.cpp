@@ -100,6 +100,20 @@ TEST_CASE("every head's tensors, under names that the checkpoint keeps") {
   CHECK(Pair(ctx, with(Kind::classifier, "seesaw")).names() == joined({"calibrated.loss.counts"}, last));
 }
 
+TEST_CASE("behind a normalised classifier no loss begins with the same row for every class") {
+  Context& ctx = cpu_context();
+  for (const char* loss : {"gumbel", "gol", "softmax"}) {
+    INFO(loss);
+    CalibrationOptions options = with(Kind::classifier, loss);
+    options.normalized.emplace();
+    const Pair pair(ctx, options);
+    const std::vector<double> z = pair.logits(ctx);  // [rows, width], a linear one's rows would be equal
+    double apart = 0;
+    for (size_t c = 1; c < kClasses; ++c) apart = std::max(apart, std::abs(z[c] - z[0]));
+    CHECK(apart > 1);  // 20 times the difference of two cosines
+  }
+}
+
 TEST_CASE("heads that begin as the detector's give its logits; others do not") {
   Context& ctx = cpu_context();
   for (const Kind kind : kKinds) {
