@@ -55,7 +55,7 @@ std::string bars(const std::vector<CellResult>& results, const std::string& name
 }
 
 std::string table(const std::vector<CellResult>& results) {
-  std::string out = "<div class=\"scroll\"><table id=\"grid-table\"><thead><tr><th>method</th><th>seeds</th>";
+  std::string out = "<div class=\"scroll whole\"><table id=\"grid-table\"><thead><tr><th>method</th><th>seeds</th>";
   for (const char* name : kGridFigures) out += std::string("<th>") + name + "</th>";
   out += "<th>published in</th></tr></thead><tbody>\n";
   for (const CellResult& result : results) {

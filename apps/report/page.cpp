@@ -30,7 +30,7 @@ use{opacity:.75}use:hover,rect:hover{opacity:1;stroke:var(--ink);stroke-width:1.
 td.fr{color:#d55e00}td.fc{color:#009e73}td.ff{color:var(--blue)}
 .g0{fill:#8c510a}.g1{fill:#bf812d}.g2{fill:#dfc27d}.g3{fill:#f6e8c3}.g4{fill:#d9d9d9}.g5{fill:#c7eae5}.g6{fill:#80cdc1}.g7{fill:#35978f}.g8{fill:#01665e}
 .scale svg{width:14px;height:12px;vertical-align:middle}
-.scroll{overflow:auto;max-height:560px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+.scroll{overflow:auto;max-height:560px}.whole{max-height:none}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:3px 10px;text-align:right;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left}
 th{position:sticky;top:0;background:var(--box)}.sortable th{cursor:pointer}
 #tip{position:fixed;display:none;pointer-events:none;background:var(--ink);color:var(--page);padding:4px 8px;border-radius:4px;font-size:13px;white-space:pre;z-index:3}
