@@ -227,6 +227,13 @@ TEST_CASE("the published grid names configs that are there, and every claim of t
     REQUIRE(fs::exists(TAILSEG_SOURCE_DIR "/" + cell.config));
     REQUIRE(cell.published.count("APr") == 1);
   }
+  const Grid all = read_grid(TAILSEG_SOURCE_DIR "/apps/configs/reproduce/all.json");
+  REQUIRE(all.cells.size() == grid.cells.size() + 26);
+  for (const GridCell& cell : grid.cells) {
+    INFO(cell.name);
+    REQUIRE(all.find(cell.name));
+    REQUIRE(all.find(cell.name)->published == cell.published);
+  }
   for (const char* method : {"rfs", "seesaw", "gol", "simcal_dual"}) {
     INFO(method);
     const auto lifts = [&](const GridClaim& claim) {

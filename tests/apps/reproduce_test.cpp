@@ -1,7 +1,12 @@
 // apps/reproduce.sh with the real programs, on a handful of scenes and for two steps a run: what is made, what is not
 // made again, and what goes on.
+#include <sstream>
+
+#include "apps/run/calibration_start.h"
+#include "apps/run/trainer.h"
 #include "tests/apps/workshop.h"
 
+using namespace tailseg;
 using namespace tailseg::test;
 
 namespace {
@@ -25,18 +30,24 @@ struct SmallGrid : Workshop {
     fs::copy(source / "configs/reproduce", apps / "configs/reproduce", fs::copy_options::recursive);
     fs::copy(root / "tiny.toml", apps / "configs/demo.toml");
     write("apps/build.sh", "exit 0\n");  // they are built
-    write("apps/reproduce.sh",
-          replaced(contents(source / "reproduce.sh"), "--images 3000 --val-images 500 --classes 100 --range 250",
-                   "--images 12 --val-images 4 --classes 4 --range 3 --size 64x64"));
+    std::string script = contents(source / "reproduce.sh");
+    script = replaced(script, "--images 3000 --val-images 500 --classes 100 --range 250",
+                      "--images 12 --val-images 4 --classes 4 --range 3 --size 64x64");
+    script = replaced(script, "max_iters=1200", "max_iters=2 --set calibration.solver.ims_per_batch=2");
+    script = replaced(script, "[800,1100]", "[1]");
+    script = replaced(script, "boundaries=[8,36,200]", "boundaries=[]");
+    write("apps/reproduce.sh", script);
+    const std::string bags = contents(source / "configs/reproduce/bags.toml");
+    write("apps/configs/reproduce/bags.toml", replaced(bags, "[8, 36, 200]", "[]"));
     write("apps/configs/reproduce/base.toml", "base = \"../demo.toml\"\n[solver]\nmax_iters = 2\nsteps = [1]\n");
     const std::string simcal = contents(source / "configs/reproduce/simcal.toml");
     write("apps/configs/reproduce/simcal.toml",
           replaced(replaced(simcal, "max_iters = 1200", "max_iters = 2\nims_per_batch = 2"), "[800, 1100]", "[1]"));
   }
   void write(const std::string& file, const std::string& text) const { std::ofstream(repo / file) << text; }
-  int reproduce(std::vector<std::string> more = {}) {
-    std::vector<std::string> words{
-        "/bin/bash", (repo / "apps/reproduce.sh").string(), "--quick", "--device", "cpu", "--output", out.string()};
+  int reproduce(std::vector<std::string> more = {"--quick"}) {
+    std::vector<std::string> words{"/bin/bash", (repo / "apps/reproduce.sh").string(), "--device", "cpu", "--output",
+                                   out.string()};
     words.insert(words.end(), more.begin(), more.end());
     const int code = wait_for(start(words, root / "said"));
     said = contents(root / "said");
@@ -93,5 +104,46 @@ TEST_CASE("reproduce.sh stops with its error, goes on where it was, and makes an
   REQUIRE(grid.reproduce() == 1);
   CHECK(grid.says("is not of this script; move it away"));
   CHECK(fs::exists(grid.out / "runs/ce/seed1/evaluation/metrics.json"));
-  CHECK(grid.reproduce({"--seeds", "2"}) == 2);
+  CHECK(grid.reproduce({"--quick", "--seeds", "2"}) == 2);
+  CHECK(grid.reproduce({"--quick", "--all"}) == 2);
+}
+
+// In this process, so that all of them share the convolution library's compiled code.
+TEST_CASE("every other method of reproduce.sh --all trains, calibrates and has its row in the table") {
+  SmallGrid grid;
+  REQUIRE(grid.reproduce({"--list"}) == 0);
+  std::istringstream lines(grid.said);
+  const std::string table = contents(grid.repo / "apps/configs/reproduce/all.json");
+  const std::string file = (grid.repo / "apps/configs/reproduce/ce.toml").string();
+  std::vector<std::string> given{"data.root=" + grid.path("data"), "train.device=cpu"};
+  std::vector<std::string> plain = given;
+  plain.push_back("output=" + grid.path("detector"));
+  REQUIRE(train(load_config(file, plain), {}) == TrainEnd::finished);
+  int methods = 0;
+  for (std::string line; std::getline(lines, line); ++methods) {
+    std::istringstream words(line);
+    std::string cell;
+    words >> cell;
+    INFO(line);
+    CHECK(table.find("\"cell\": \"" + cell + "\"") != std::string::npos);
+    std::vector<std::string> settings = given;
+    for (std::string word; words >> word;) settings.push_back(word);
+    TrainOptions options;
+    if (settings.back().find("calibration.") == std::string::npos) {
+      settings.push_back("output=" + grid.path(cell));
+      REQUIRE(train(load_config(file, settings), options) == TrainEnd::finished);
+    } else {
+      options.detector = grid.path("detector");
+      if (cell != "tau") {  // trains nothing
+        settings.insert(settings.end(), {"calibration.solver.max_iters=2", "calibration.solver.ims_per_batch=2",
+                                         "calibration.solver.reference_batch=2", "calibration.solver.steps=[1]"});
+      }
+      Config config = calibration_start(options.detector, settings).config;
+      config.output = grid.path(cell);
+      REQUIRE(train(config, options) == TrainEnd::finished);
+    }
+    REQUIRE(contents(grid.root / cell / "evaluation/metrics.json").find("\"AP\"") != std::string::npos);
+    fs::remove_all(grid.root / cell);
+  }
+  CHECK(methods == 26);
 }
