@@ -76,7 +76,7 @@ seconds=(
   "simcal_cm calibration.recipe=simcal_cm"
   "simcal_lr calibration.recipe=simcal_lr"
   "simcal_fl calibration.recipe=simcal_fl"
-  "simcal_is calibration.recipe=simcal_is"
+  "simcal_is calibration.recipe=simcal_is calibration.sampler.threshold=0.0118"
 )
 settings_of() {  # cell; nothing for a cell with a file of its own
   local line words
