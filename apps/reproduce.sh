@@ -5,7 +5,7 @@
 #   bash apps/reproduce.sh [--quick | --all] [--seeds N] [--device auto|cpu|cuda] [--output DIR] [--fresh]
 #
 #   --quick       one seed of cross-entropy, RFS, Seesaw, GOL and SimCal
-#   --all         after the grid, one seed of every other method: all.json, all.html (an hour and a half more)
+#   --all         after the grid, one seed of 16 more trainings and 10 more calibrations: all.json, all.html
 #   --list        prints those methods and what each sets, and ends
 #   --seeds N     runs a method (3)
 #   --output DIR  runs/reproduce: data, runs/<cell>/seed<n>, table.json, report.html

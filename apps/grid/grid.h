@@ -56,11 +56,10 @@ MeanAndSpread mean_and_spread(const std::vector<double>& values);
 struct CellResult {
   const GridCell* cell = nullptr;
   std::vector<int64_t> seeds;                                // rising; those that were evaluated
-  std::map<std::string, MeanAndSpread> figures;              // of kGridFigures, in 0..1
-  std::map<std::string, std::map<int64_t, double>> by_seed;  // the same, of each seed that has it
+  std::map<std::string, std::map<int64_t, double>> by_seed;  // kGridFigures, in 0..1, of each seed that has them
   ReportRun mean;                                            // figures and class figures are means over the seeds
 
-  std::optional<MeanAndSpread> figure(const std::string& name) const;
+  std::optional<MeanAndSpread> figure(const std::string& name) const;  // over the seeds that have it
 };
 
 // "3 rare, 2 common, 5 frequent classes; AP1 to AP4 are those with fewer than 10, 100, 1000 and with more training

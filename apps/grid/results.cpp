@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/grid/grid.h"
+#include "datasets/evaluation/evaluate.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -92,14 +93,9 @@ CellResult read_cell_runs(const GridCell& cell, const fs::path& folder) {
   for (const int64_t seed : result.seeds) runs.push_back(read_run((folder / ("seed" + std::to_string(seed))).string()));
   for (const ReportRun& run : runs) check_same_classes(runs[0], run);
   for (const char* name : kGridFigures) {
-    std::vector<double> values;
     for (size_t i = 0; i < runs.size(); ++i) {
-      const auto value = figure_of(runs[i], name);
-      if (!value) continue;
-      values.push_back(*value);
-      result.by_seed[name][result.seeds[i]] = *value;
+      if (const auto value = figure_of(runs[i], name)) result.by_seed[name][result.seeds[i]] = *value;
     }
-    if (!values.empty()) result.figures[name] = mean_and_spread(values);
   }
   result.mean = mean_run(runs, folder.string());
   return result;
@@ -119,25 +115,29 @@ MeanAndSpread mean_and_spread(const std::vector<double>& values) {
 }
 
 std::optional<MeanAndSpread> CellResult::figure(const std::string& name) const {
-  const auto found = figures.find(name);
-  return found == figures.end() ? std::optional<MeanAndSpread>() : found->second;
+  const auto found = by_seed.find(name);
+  if (found == by_seed.end()) return std::nullopt;
+  std::vector<double> values;
+  for (const auto& [seed, value] : found->second) values.push_back(value);
+  return mean_and_spread(values);
 }
 
 std::string group_sizes(const std::vector<CellResult>& results) {
   const auto run = std::find_if(results.begin(), results.end(), [](const CellResult& r) { return !r.seeds.empty(); });
   if (run == results.end()) return "";
   std::map<char, int> frequencies;
+  const std::array<int64_t, 3> lower = EvaluationOptions().bins;
   std::array<int, 4> bins{};
   for (const ReportClass& entry : run->mean.classes) {
     ++frequencies[entry.frequency];
     if (!entry.train_instances) continue;
     const int64_t count = *entry.train_instances;
-    if (count > 0) ++bins[static_cast<size_t>((count >= 10) + (count >= 100) + (count >= 1000))];
+    const auto bin = std::upper_bound(lower.begin(), lower.end(), count) - lower.begin();
+    if (count > 0) ++bins[static_cast<size_t>(bin)];
   }
-  const auto number = [](int value) { return std::to_string(value); };
-  return number(frequencies['r']) + " rare, " + number(frequencies['c']) + " common, " + number(frequencies['f']) +
-         " frequent classes; AP1 to AP4 are those with fewer than 10, 100, 1000 and with more training instances: " +
-         number(bins[0]) + ", " + number(bins[1]) + ", " + number(bins[2]) + ", " + number(bins[3]);
+  return text(frequencies['r'], " rare, ", frequencies['c'], " common, ", frequencies['f'],
+              " frequent classes; AP1 to AP4 are those with fewer than ", lower[0], ", ", lower[1], ", ", lower[2],
+              " and with more training instances: ", bins[0], ", ", bins[1], ", ", bins[2], ", ", bins[3]);
 }
 
 std::vector<CellResult> read_results(const Grid& grid, const std::string& folder) {

@@ -86,7 +86,8 @@ std::string analysis_section(const ReportData& data) {
                       class_scatter(data, "accuracy of every class", "percent", accuracy),
                       command_note("The classes' accuracy", kAnalyse));
   out += scatter_part(
-      data, "Weight norms of the classifier", "Euclidean norm of each class's row of the last layer; of the calibrated head where that scores the class.",
+      data, "Weight norms of the classifier",
+      "Euclidean norm of each class's row of the last layer; of the calibrated head where that scores the class.",
       class_scatter(
           data, "weight norm of every class", "norm", [](const ReportClass& c) { return c.weight_norm; }, false, 3),
       command_note("The weight norms", kAnalyse));

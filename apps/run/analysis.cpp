@@ -1,5 +1,6 @@
 #include "apps/run/analysis.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "apps/run/true_labels.h"
@@ -84,7 +85,7 @@ ModelAnalysis analyse_split(Context& ctx, MaskRcnn& model, const ParameterStore&
     const std::vector<float> share = shares.to_vector<float>(ctx);
     const std::vector<int32_t> columns = columns_of(ctx, model.calibrated_loss(last));
     const std::vector<double> own = classifier_norms(ctx, store, classes, columns, true);
-    for (size_t c = 0; c < own.size(); ++c) {
+    for (size_t c = 0; c < std::min(own.size(), norms.size()); ++c) {
       if (share[c] > 0) norms[c] = own[c];
     }
   }

@@ -105,14 +105,19 @@ TEST_CASE("once warm, a training step asks the system for no memory and never wa
       MaskRcnn model(store, small_model(*loss, false));
       store.consolidate();
       Optimizer optimizer(store, {});
-      int64_t waits = 0, asked = 0;
+      int64_t waits = 0, asked = 0, live = 0;
       for (uint32_t step = 0; step < 6; ++step) {
-        if (step == 3) waits = device_calls::waits(), asked = ctx->allocator()->figures().system_allocations;
+        if (step == 3) {
+          waits = device_calls::waits();
+          asked = ctx->allocator()->figures().system_allocations;
+          live = ctx->allocator()->figures().live_bytes;
+        }
         store.clear_gradients();
         backward(*ctx, model.losses(*ctx, two_images(*ctx), three_objects(*ctx), {1, step}).total);
         optimizer.step(1e-3);
       }
       CHECK(ctx->allocator()->figures().system_allocations == asked);
+      CHECK(ctx->allocator()->figures().live_bytes == live);       // a step keeps nothing
       if (!debug_memory()) CHECK(device_calls::waits() == waits);  // guard bands are read back
     }
   }
