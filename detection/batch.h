@@ -23,6 +23,9 @@ struct TruthBatch {
 struct StepKey {
   uint64_t seed = 0;
   uint32_t step = 0;
+  Tensor steps = {};  // [1] int32 on the device, added to `step`: lets a captured step be replayed (capture.h)
+
+  const Tensor* counter() const { return steps.defined() ? &steps : nullptr; }
 };
 
 struct Prediction {

@@ -56,7 +56,7 @@ int64_t largest_count(Context& ctx, const Tensor& count) {
 }
 
 BoxSet trimmed(Context& ctx, const BoxSet& set) {
-  if (ctx.device().is_cuda()) return set;
+  if (ctx.fixed_sizes()) return set;
   const int64_t rows = std::min(set.capacity(), std::max<int64_t>(largest_count(ctx, set.count), 1));
   BoxSet out = set;
   out.boxes = take_rows(ctx, set.boxes, rows);

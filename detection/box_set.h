@@ -29,7 +29,7 @@ Tensor row_images(Context& ctx, const Tensor& count, int64_t capacity);
 int64_t largest_count(Context& ctx, const Tensor& count);
 
 // The same set with its capacity cut down to the largest count (at least 1), so that heavy heads see no unused rows.
-// On a GPU it returns the set as it is, because reading a count would stall the step.
+// At fixed sizes (always on a GPU, where reading a count would stall the step) it is the set as it is.
 BoxSet trimmed(Context& ctx, const BoxSet& set);
 
 }  // namespace tailseg

@@ -1,6 +1,7 @@
 #include "detection/mask_rcnn.h"
 
 #include "autograd/arithmetic.h"
+#include "tensor/capture.h"
 #include "tensor/elementwise.h"
 #include "tensor/profiler.h"
 
@@ -69,17 +70,21 @@ MaskRcnn::Features MaskRcnn::run_backbone(Context& ctx, const ImageBatch& images
   return features;
 }
 
-const AnchorSet& MaskRcnn::anchors_for(Context& ctx, const Features& features, const ImageBatch& images) {
+AnchorSet MaskRcnn::anchors_for(Context& ctx, const Features& features, const ImageBatch& images) {
   const int64_t height = images.pixels.size(1), width = images.pixels.size(2);
   const std::string key = text(height, "x", width);
   for (const auto& [known, anchors] : anchor_cache_) {
-    if (known == key) return anchors;
+    if (known != key) continue;
+    if (Capture* capture = ctx.capture()) capture->hold(std::make_shared<AnchorSet>(anchors));
+    return anchors;
   }
   std::vector<LevelSize> sizes;
   for (const Variable& level : features.rpn) sizes.push_back({level.size(1), level.size(2)});
+  AnchorSet made = make_anchors(ctx, options_.anchors, height, width, sizes);
+  if (ctx.capture()) return made;  // every replay makes them
   if (anchor_cache_.size() >= kCachedAnchors) anchor_cache_.erase(anchor_cache_.begin());
-  anchor_cache_.emplace_back(key, make_anchors(ctx, options_.anchors, height, width, sizes));
-  return anchor_cache_.back().second;
+  anchor_cache_.emplace_back(key, made);
+  return made;
 }
 
 BoxSet MaskRcnn::proposals_of(Context& ctx, const Features& features, const ImageBatch& images,
@@ -103,8 +108,9 @@ RpnLoss MaskRcnn::rpn_losses(Context& ctx, const Features& features, const Image
   const Matches matches = match_boxes(
       ctx, {.truth = &truth.boxes, .boxes = features.anchors.boxes, .usable = usable.defined() ? &usable : nullptr},
       options_.rpn_matcher);
-  const Sample sample = subsample(ctx, matches, options_.rpn_sampler,
-                                  {.key = {key.seed, random_purpose("rpn sample")}, .step = key.step});
+  const Sample sample =
+      subsample(ctx, matches, options_.rpn_sampler,
+                {.key = {key.seed, random_purpose("rpn sample")}, .step = key.step, .steps = key.counter()});
   const AnchorTargets targets =
       anchor_targets(ctx, sample, matches, features.anchors.boxes, truth.boxes, options_.rpn_coder);
   return rpn_loss(ctx, features.rpn, {targets.index, targets.label, targets.deltas}, options_.rpn_loss);

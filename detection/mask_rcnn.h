@@ -70,7 +70,7 @@ class MaskRcnn {
     AnchorSet anchors;
   };
   Features run_backbone(Context& ctx, const ImageBatch& images, bool training);
-  const AnchorSet& anchors_for(Context& ctx, const Features& features, const ImageBatch& images);
+  AnchorSet anchors_for(Context& ctx, const Features& features, const ImageBatch& images);
   BoxSet proposals_of(Context& ctx, const Features& features, const ImageBatch& images, const ProposalOptions& options);
   RpnLoss rpn_losses(Context& ctx, const Features& features, const ImageBatch& images, const TruthBatch& truth,
                      const StepKey& key);

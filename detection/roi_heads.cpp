@@ -129,7 +129,8 @@ RoiTargets RoiHeads::sample(Context& ctx, const Stage& stage, const BoxSet& prop
   const BoxSet candidates = with_truth(ctx, proposals, truth.boxes, stage.truth_place);
   const Matches matches =
       match_boxes(ctx, {.truth = &truth.boxes, .boxes = candidates.boxes, .count = &candidates.count}, stage.matcher);
-  const Sample sample = subsample(ctx, matches, stage.sampler, {.key = seeded(stage.sample, key), .step = key.step});
+  const Sample sample = subsample(ctx, matches, stage.sampler,
+                                  {.key = seeded(stage.sample, key), .step = key.step, .steps = key.counter()});
   return roi_targets(ctx, sample, matches, candidates, truth.boxes, options_.classes, stage.coder);
 }
 
@@ -144,7 +145,7 @@ Variable RoiHeads::pool(Context& ctx, const std::vector<Variable>& pyramid, cons
 // Rows of past steps behind those of this one (METHODS 1.14).
 void RoiHeads::add_remembered(Context& ctx, const Stage& stage, BoxRows& rows, const StepKey& key) const {
   const FeatureMemory& memory = *stage.box.memory();
-  const Tensor draws = uniform_draws(ctx, {1, memory.draws()}, {seeded(stage.memory, key), key.step, {}, {}});
+  const Tensor draws = uniform_draws(ctx, {1, memory.draws()}, {seeded(stage.memory, key), key.step, {}, key.steps});
   const MemoryRows past = memory.draw(ctx, stage.box.loss().running_scores(), draws.reshape({memory.draws()}));
   const int64_t count = past.labels.size(0);
   const Variable features(
@@ -161,7 +162,7 @@ void RoiHeads::remember(Context& ctx, const Stage& stage, const std::vector<Vari
                         const ImageBatch& images, const TruthBatch& truth, const StepKey& key) const {
   const NoGrad no_grad(ctx);
   const Tensor draws =
-      uniform_draws(ctx, {truth.boxes.images(), 4 * kJitters}, {seeded(stage.jitter, key), key.step, {}, {}});
+      uniform_draws(ctx, {truth.boxes.images(), 4 * kJitters}, {seeded(stage.jitter, key), key.step, {}, key.steps});
   const JitteredBoxes around = jittered_boxes(ctx, truth.boxes, images.sizes, draws);
   const Variable pooled = pool(ctx, pyramid, around.boxes, around.image, options_.box_pool);
   stage.box.memory()->push(ctx, pooled.value(), around.labels,
@@ -196,7 +197,7 @@ RoiHeads::BoxOutput RoiHeads::box_losses(Context& ctx, const Stage& stage, const
   const Variable offsets = every_row ? stage.box.all_deltas(ctx, x) : stage.box.deltas(ctx, x, all.label);
 
   SpanScope span(ctx, "loss/box");
-  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows});
+  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, rows, key.steps});
   const RowLoss classification = loss.loss(ctx, {logits, all.label, draws, {}, all.objects});
   out.box_class = classification.loss;
   out.box_counts = classification.counts;
@@ -307,7 +308,7 @@ Prediction RoiHeads::predict(Context& ctx, const std::vector<Variable>& pyramid,
                                 .filter_of = stages_.back().box.filter_of()},
                                postprocessing);
   BoxSet& photo = out.detections.photo;
-  if (!ctx.device().is_cuda()) {  // no unused rows for the mask head
+  if (!ctx.fixed_sizes()) {  // no unused rows for the mask head
     const int64_t most = std::max<int64_t>(largest_count(ctx, photo.count), 1);
     out.detections.network_boxes = take_rows(ctx, out.detections.network_boxes, most);
     photo = trimmed(ctx, photo);

@@ -75,7 +75,7 @@ Tensor rows_for_head(Context& ctx, const Tensor& label, int64_t below, int64_t c
   check_shape("rows_for_head: label", label, {-1, -1});
   const int64_t images = label.size(0), per_image = label.size(1);
   std::vector<int32_t> rows;
-  if (ctx.device().is_cuda()) {
+  if (ctx.fixed_sizes()) {
     const int64_t taken = std::min(capacity, per_image);
     for (int64_t n = 0; n < images; ++n) {
       for (int64_t i = 0; i < taken; ++i) rows.push_back(static_cast<int32_t>(n * per_image + i));

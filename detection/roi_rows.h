@@ -1,5 +1,5 @@
-// Rows of RoIs between the stages of the heads. On a GPU a set keeps its fixed capacity and unused rows carry -1; on
-// the CPU, where a count costs nothing to read, unused rows are dropped before the heavy heads (DESIGN 5).
+// Rows of RoIs between the stages of the heads. At fixed sizes (Context::fixed_sizes: a GPU) a set keeps its capacity
+// and unused rows carry -1; else they are dropped before the heavy heads (DESIGN 5).
 #pragma once
 
 #include "tensor/tensor.h"
@@ -23,7 +23,7 @@ Tensor object_of_row(Context& ctx, const Tensor& image, const Tensor& matched, i
 // label [R] with background `classes` -> the same with -1 in its place.
 Tensor foreground_labels(Context& ctx, const Tensor& label, int64_t classes);
 
-// Which rows of label [N, S] a head shall see. On the CPU exactly those with 0 <= label < below, in order; on a GPU the
+// Which rows of label [N, S] a head shall see. Exactly those with 0 <= label < below, in order; at fixed sizes the
 // first `capacity` rows of each image, whatever they hold.
 Tensor rows_for_head(Context& ctx, const Tensor& label, int64_t below, int64_t capacity);
 

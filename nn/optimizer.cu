@@ -36,17 +36,22 @@ Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options) : s
   norm_ = Tensor::zeros(ctx, {1}, store.dtype());
 }
 
-void Optimizer::step(double learning_rate) {
+void Optimizer::begin_step(double learning_rate) {
+  Context& ctx = store_.context();
+  const double t = static_cast<double>(++steps_);
+  dispatch_full(store_.dtype(), "optimizer", [&]<class Scalar>(Scalar) {
+    const std::vector<Scalar> values{Scalar(learning_rate), Scalar(1), Scalar(1 - std::pow(options_.beta1, t)),
+                                     Scalar(1 - std::pow(options_.beta2, t))};
+    step_values_.copy_from(ctx, Tensor::from(ctx, {StepValue::count}, values));
+  });
+}
+
+void Optimizer::update() {
   Context& ctx = store_.context();
   SpanScope span(ctx, "optimizer");
   store_.complete_gradients();
-  ++steps_;
   const int64_t total = store_.trained_elements(), norms = store_.norm_begin();
   dispatch_full(store_.dtype(), "optimizer", [&]<class Scalar>(Scalar) {
-    const double t = static_cast<double>(steps_);
-    const std::vector<Scalar> values{Scalar(learning_rate), Scalar(1), Scalar(1 - std::pow(options_.beta1, t)),
-                                     Scalar(1 - std::pow(options_.beta2, t))};
-    step_values_ = Tensor::from(ctx, {StepValue::count}, values);
     Scalar* step = step_values_.data<Scalar>();
     Scalar* w = store_.values().data<Scalar>();
     const Scalar* grad = store_.gradients().data<Scalar>();

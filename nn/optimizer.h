@@ -24,7 +24,14 @@ class Optimizer {
   Optimizer(ParameterStore& store, const OptimizerOptions& options);
 
   // One update from the gradients in the arena, and of the working copies. `store` must be consolidated.
-  void step(double learning_rate);
+  void step(double learning_rate) {
+    begin_step(learning_rate);
+    update();
+  }
+  // The same in two halves, for a step that is captured and replayed (tensor/capture.h): what changes from step to step
+  // goes to the device, and the launches, which are always the same.
+  void begin_step(double learning_rate);
+  void update();
   // [1] on the device: the L2 norm of the last step's gradients, before clipping.
   const Tensor& gradient_norm() const { return norm_; }
   int64_t steps() const { return steps_; }

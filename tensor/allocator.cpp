@@ -73,7 +73,18 @@ bool debug_memory() {
 
 Allocator::~Allocator() = default;
 
-MemoryPool& Allocator::pool_of(size_t bytes) { return bytes <= kSmallBlock ? small_ : large_; }
+MemoryPool& Allocator::pool_of(size_t bytes, bool reserved) {
+  if (reserved) return bytes <= kSmallBlock ? reserved_small_ : reserved_large_;
+  return bytes <= kSmallBlock ? small_ : large_;
+}
+
+size_t Allocator::reserved_free() const {
+  return reservers_ > 0 ? reserved_small_.free_bytes() + reserved_large_.free_bytes() : 0;
+}
+
+bool Allocator::is_reserved(const char* block) const {
+  return reserved_small_.contains(block) || reserved_large_.contains(block);
+}
 
 // The caller holds the mutex.
 char* Allocator::new_segment(MemoryPool& pool, size_t bytes) {
@@ -82,7 +93,7 @@ char* Allocator::new_segment(MemoryPool& pool, size_t bytes) {
   const auto held = static_cast<size_t>(figures_.live_bytes + figures_.cached_bytes);
   const size_t needed =
       std::max(static_cast<size_t>(figures_.peak_bytes), static_cast<size_t>(figures_.live_bytes) + bytes);
-  if (held + size > needed + needed / 2) drop_unused();
+  if (!reserving_ && held - reserved_free() + size > needed + needed / 2) drop_unused();
   void* segment = system_allocate(size);
   if (!segment) {
     drop_unused();
@@ -104,20 +115,24 @@ void* Allocator::allocate(size_t bytes) {
   TS_CHECK(bytes <= size_t{1} << 62, "out of memory on ", device_name(), ": ", bytes, " bytes asked for");
   const size_t size = block_bytes(bytes);
   char* block = nullptr;
+  bool reserved = false;
   {
     std::lock_guard lock(mutex_);
     ++figures_.requests;
-    MemoryPool& pool = pool_of(size);
+    reserved = reserving_;
+    MemoryPool& pool = pool_of(size, reserved);
     block = pool.take(size);
     if (!block) block = new_segment(pool, size);
     TS_CHECK(block, "out of memory on ", device_name(), ": ", mebibytes(static_cast<int64_t>(size)), " asked for, ",
              mebibytes(figures_.live_bytes), " in use (peak ", mebibytes(figures_.peak_bytes),
-             "). A smaller image size or solver.ims_per_batch needs less");
+             "). A smaller image size or solver.ims_per_batch needs less",
+             reservers_ > 0 ? ", and train.capture=false" : "");
     figures_.cached_bytes -= static_cast<int64_t>(size);
     figures_.live_bytes += static_cast<int64_t>(size);
     if (figures_.live_bytes > figures_.peak_bytes) figures_.peak_bytes = figures_.live_bytes;
   }
   permit(block, size);
+  if (reserved) return block;
   if (debug_memory()) {
     set_bytes(block, 0xff, size - kGuardBytes);  // all ones is a NaN in every floating type
     set_bytes(block + (size - kGuardBytes), kGuard, kGuardBytes);
@@ -130,8 +145,13 @@ void Allocator::release(void* memory, size_t bytes) noexcept {
   if (!memory) return;
   char* block = static_cast<char*>(memory);
   const size_t size = block_bytes(bytes);
-  permit(block, size);
-  if (debug_memory()) {
+  bool reserved = false;
+  {
+    std::lock_guard lock(mutex_);
+    reserved = is_reserved(block);
+  }
+  if (!reserved) permit(block, size);
+  if (!reserved && debug_memory()) {
     unsigned char guard[kGuardBytes];
     std::memset(guard, kGuard, kGuardBytes);  // a card that cannot be read any more proves nothing
     read_bytes(guard, block + (size - kGuardBytes), kGuardBytes);
@@ -142,16 +162,18 @@ void Allocator::release(void* memory, size_t bytes) noexcept {
       }
     }
   }
-  forbid(block, size);
+  if (!reserved) forbid(block, size);
   std::lock_guard lock(mutex_);
-  pool_of(size).give_back(block, size);
+  pool_of(size, reserved).give_back(block, size);
   figures_.cached_bytes += static_cast<int64_t>(size);
   figures_.live_bytes -= static_cast<int64_t>(size);
 }
 
 MemoryFigures Allocator::figures() const {
   std::lock_guard lock(mutex_);
-  return figures_;
+  MemoryFigures now = figures_;
+  now.reserved_bytes = static_cast<int64_t>(reserved_free());
+  return now;
 }
 
 void Allocator::reset_peak() {
@@ -160,7 +182,8 @@ void Allocator::reset_peak() {
 }
 
 void Allocator::drop_unused() noexcept {
-  for (MemoryPool* pool : {&small_, &large_}) {
+  for (MemoryPool* pool : {&small_, &large_, &reserved_small_, &reserved_large_}) {
+    if (reservers_ > 0 && (pool == &reserved_small_ || pool == &reserved_large_)) continue;
     for (const auto& [segment, bytes] : pool->remove_unused_segments()) {
       permit(segment, bytes);
       system_release(segment);
@@ -172,6 +195,28 @@ void Allocator::drop_unused() noexcept {
 void Allocator::drop_cache() noexcept {
   std::lock_guard lock(mutex_);
   drop_unused();
+}
+
+void Allocator::begin_reserving() {
+  std::lock_guard lock(mutex_);
+  TS_CHECK(reservers_ > 0 && !reserving_, "begin_reserving: no reserver, or begun before");
+  reserving_ = true;
+}
+
+void Allocator::end_reserving() {
+  std::lock_guard lock(mutex_);
+  reserving_ = false;
+}
+
+void Allocator::add_reserver() {
+  std::lock_guard lock(mutex_);
+  ++reservers_;
+}
+
+// What is still in use of the last one's memory stays, and goes back with the cache when it is dropped next.
+void Allocator::remove_reserver() noexcept {
+  std::lock_guard lock(mutex_);
+  if (--reservers_ == 0) drop_unused();
 }
 
 std::shared_ptr<Allocator> make_cpu_allocator() { return std::make_shared<CpuAllocator>(); }

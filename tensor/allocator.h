@@ -8,7 +8,7 @@
 //
 // With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN and a guard band
 // behind every block is checked when it is freed. On a GPU that check waits for the device. Under AddressSanitizer free
-// memory, and what lies behind the bytes that were asked for, is out of bounds.
+// memory, and what lies behind the bytes that were asked for, is out of bounds. Neither holds for reserved memory.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +24,7 @@ struct MemoryFigures {
   int64_t live_bytes = 0;          // handed out now
   int64_t peak_bytes = 0;          // the largest live_bytes since the last reset_peak
   int64_t cached_bytes = 0;        // held and free
+  int64_t reserved_bytes = 0;      // of these, what replays write to (begin_reserving)
   int64_t system_allocations = 0;  // calls that went to the system
   int64_t requests = 0;            // calls to allocate
 };
@@ -44,6 +45,14 @@ class Allocator {
   void reset_peak();
   void drop_cache() noexcept;  // gives every unused segment back to the system
 
+  // Between these two, blocks come from memory apart, which no other request is ever given: work that is captured there
+  // (capture.h) writes to it again whenever it is replayed. Such a block may be released at any time. The memory stays
+  // as long as there is a reserver.
+  void begin_reserving();
+  void end_reserving();
+  void add_reserver();
+  void remove_reserver() noexcept;
+
  protected:
   virtual void* system_allocate(size_t bytes) = 0;  // nullptr when there is none
   virtual void system_release(void* block) noexcept = 0;
@@ -58,10 +67,15 @@ class Allocator {
  private:
   char* new_segment(MemoryPool& pool, size_t bytes);
   void drop_unused() noexcept;
-  MemoryPool& pool_of(size_t bytes);
+  MemoryPool& pool_of(size_t bytes, bool reserved);
+  bool is_reserved(const char* block) const;
+  size_t reserved_free() const;
 
   mutable std::mutex mutex_;
   MemoryPool small_, large_;  // apart, so that one long-lived small tensor does not cut a large block in two
+  MemoryPool reserved_small_, reserved_large_;
+  bool reserving_ = false;
+  int64_t reservers_ = 0;
   MemoryFigures figures_;
 };
 

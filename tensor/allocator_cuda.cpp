@@ -22,6 +22,7 @@ class CudaAllocator final : public Allocator {
     TS_CUDA_CHECK(cudaGetDevice(&current));
     if (current != index_) TS_CUDA_CHECK(cudaSetDevice(index_));
     void* block = nullptr;
+    const AllowAllocation during_capture;
     const cudaError_t status = cudaMalloc(&block, bytes);
     if (current != index_) TS_CUDA_CHECK(cudaSetDevice(current));
     if (status == cudaErrorMemoryAllocation) {
@@ -33,6 +34,7 @@ class CudaAllocator final : public Allocator {
   }
   void system_release(void* block) noexcept override {
     device_calls::count_wait();
+    const AllowAllocation during_capture;
     cudaFree(block);  // its only failures here are a lost device and a process that is ending
   }
   const char* device_name() const override { return name_.c_str(); }

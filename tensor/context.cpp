@@ -15,7 +15,8 @@ int available_cores() {
   return 1;
 }
 
-Context::Context(Device device, const ContextOptions& options) : device_(device), math_(options.math) {
+Context::Context(Device device, const ContextOptions& options)
+    : device_(device), math_(options.math), fixed_sizes_(options.fixed_sizes || device.is_cuda()) {
   threads_ = options.threads > 0 ? options.threads : available_cores();
   if (device.is_cuda()) {
     const std::string problem = cuda_problem();
@@ -34,6 +35,7 @@ Context::~Context() {
 }
 
 void Context::synchronize() {
+  TS_CHECK(!capture_, "the host waits for the device inside work that is captured");
   if (device_.is_cuda()) device_calls::synchronize(stream_);
 }
 

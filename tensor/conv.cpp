@@ -1,5 +1,6 @@
 #include "tensor/conv.h"
 
+#include "tensor/capture.h"
 #include "tensor/device_check.h"
 
 namespace tailseg {
@@ -31,6 +32,17 @@ void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels
 
 // Does a library have this dtype on the CPU?
 bool is_for_library(DType dtype) { return dtype == DType::float32 || dtype == DType::bfloat16; }
+
+// An epilogue that owns what it points to, for a call that runs later.
+struct OwnedEpilogue {
+  Tensor bias, residual;
+  bool relu;
+  explicit OwnedEpilogue(const ConvEpilogue& from)
+      : bias(from.bias ? *from.bias : Tensor()), residual(from.residual ? *from.residual : Tensor()), relu(from.relu) {}
+  ConvEpilogue view() const {
+    return {bias.defined() ? &bias : nullptr, residual.defined() ? &residual : nullptr, relu};
+  }
+};
 
 bool is_empty(const Tensor& a, const Tensor& b) { return a.elements() == 0 || b.elements() == 0; }
 
@@ -65,12 +77,15 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
   }
   Tensor y = Tensor::empty(ctx, shape, x.dtype());
   if (y.elements() == 0) return y;
-  if (is_empty(x, w))  // no channels: the epilogue alone
+  if (is_empty(x, w)) {  // no channels: the epilogue alone
     conv2d_naive(ctx, x, w, geometry, epilogue, y);
-  else if (ctx.device().is_cuda())
+  } else if (ctx.device().is_cuda()) {
     conv2d_cuda(ctx, x, w, geometry, epilogue, y);
-  else if (!is_for_library(x.dtype()) || !conv2d_onednn(ctx, x, w, geometry, epilogue, y)) {
-    conv2d_naive(ctx, x, w, geometry, epilogue, y);
+  } else {
+    run_or_capture(ctx, [&ctx, x, w, geometry, owned = OwnedEpilogue(epilogue), y] {
+      if (is_for_library(x.dtype()) && conv2d_onednn(ctx, x, w, geometry, owned.view(), y)) return;
+      conv2d_naive(ctx, x, w, geometry, owned.view(), y);
+    });
   }
   return y;
 }
@@ -92,12 +107,15 @@ Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, con
   check_bias("conv2d_backward_data: bias", epilogue, x_shape[3], dy.dtype());
   Tensor dx = Tensor::empty(ctx, x_shape, dy.dtype());
   if (dx.elements() == 0) return dx;
-  if (is_empty(dy, w))
+  if (is_empty(dy, w)) {
     conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
-  else if (ctx.device().is_cuda())
+  } else if (ctx.device().is_cuda()) {
     conv2d_backward_data_cuda(ctx, dy, w, geometry, epilogue, dx);
-  else if (!is_for_library(dy.dtype()) || !conv2d_backward_data_onednn(ctx, dy, w, geometry, epilogue, dx)) {
-    conv2d_backward_data_naive(ctx, dy, w, geometry, epilogue, dx);
+  } else {
+    run_or_capture(ctx, [&ctx, dy, w, geometry, owned = OwnedEpilogue(epilogue), dx] {
+      if (is_for_library(dy.dtype()) && conv2d_backward_data_onednn(ctx, dy, w, geometry, owned.view(), dx)) return;
+      conv2d_backward_data_naive(ctx, dy, w, geometry, owned.view(), dx);
+    });
   }
   return dx;
 }
@@ -117,11 +135,11 @@ void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, con
   check_device(ctx, "conv2d_backward_filter", "result", out);
   check_full("conv2d_backward_filter: result", out, x.dtype());
   if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
-  if (ctx.device().is_cuda())
-    conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);
-  else if (!is_for_library(x.dtype()) || !conv2d_backward_filter_onednn(ctx, x, dy, geometry, out)) {
+  if (ctx.device().is_cuda()) return conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);
+  run_or_capture(ctx, [&ctx, x, dy, geometry, out] {
+    if (is_for_library(x.dtype()) && conv2d_backward_filter_onednn(ctx, x, dy, geometry, out)) return;
     conv2d_backward_filter_naive(ctx, x, dy, geometry, out);
-  }
+  });
 }
 
 #ifndef TAILSEG_CUDA

@@ -11,6 +11,18 @@ namespace tailseg {
 // lets it be, so that the next call does not report it again.
 [[noreturn]] void throw_cuda_error(cudaError_t status, const char* call);
 
+// While one lives, this thread may ask for memory although it captures a stream (which it otherwise may not).
+class AllowAllocation {
+ public:
+  AllowAllocation();
+  ~AllowAllocation();
+  AllowAllocation(const AllowAllocation&) = delete;
+  AllowAllocation& operator=(const AllowAllocation&) = delete;
+
+ private:
+  cudaStreamCaptureMode before_ = cudaStreamCaptureModeRelaxed;  // the other mode, exchanged twice
+};
+
 }  // namespace tailseg
 
 #define TS_CUDA_CHECK(call)                                                      \

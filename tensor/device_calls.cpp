@@ -34,6 +34,11 @@ void record_event(void*, void*) { fail(cuda_problem()); }
 bool event_done(void*) { fail(cuda_problem()); }
 void wait_for_event(void*) { fail(cuda_problem()); }
 void stream_waits(void*, void*) { fail(cuda_problem()); }
+void begin_capture(void*) { fail(cuda_problem()); }
+void* end_capture(void*) { fail(cuda_problem()); }
+void abandon_capture(void*) noexcept {}
+void launch_graph(void*, void*) { fail(cuda_problem()); }
+void destroy_graph(void*) noexcept {}
 int64_t waits() { return 0; }
 void count_wait() {}
 

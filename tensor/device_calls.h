@@ -31,6 +31,14 @@ bool event_done(void* event);                  // has the stream passed the last
 void wait_for_event(void* event);              // the host waits
 void stream_waits(void* stream, void* event);  // the stream waits, the host does not
 
+// What is launched on `stream` from here on is written down and does not run. Only this thread's calls are restricted
+// meanwhile; memory may be asked for.
+void begin_capture(void* stream);
+void* end_capture(void* stream);  // a graph that is ready to be launched; throws when the work waited for the device
+void abandon_capture(void* stream) noexcept;
+void launch_graph(void* graph, void* stream);
+void destroy_graph(void* graph) noexcept;
+
 // Calls of this process so far that made the host wait for a device. A training step adds none.
 int64_t waits();
 void count_wait();

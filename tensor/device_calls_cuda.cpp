@@ -38,6 +38,10 @@ CudaFacts ask_driver() {
 
 }  // namespace
 
+AllowAllocation::AllowAllocation() { cudaThreadExchangeStreamCaptureMode(&before_); }
+
+AllowAllocation::~AllowAllocation() { cudaThreadExchangeStreamCaptureMode(&before_); }
+
 void throw_cuda_error(cudaError_t status, const char* call) {
   (void)cudaGetLastError();
   const char* hint = "";
@@ -113,11 +117,15 @@ void fill_bytes(void* to, int value, size_t bytes, void* stream) {
 
 void* allocate_pinned(size_t bytes) {
   void* block = nullptr;
+  const AllowAllocation during_capture;
   TS_CUDA_CHECK(cudaHostAlloc(&block, bytes ? bytes : 1, cudaHostAllocPortable));
   return block;
 }
 
-void free_pinned(void* block) noexcept { cudaFreeHost(block); }
+void free_pinned(void* block) noexcept {
+  const AllowAllocation during_capture;
+  cudaFreeHost(block);
+}
 
 void* create_event() {
   cudaEvent_t event = nullptr;
@@ -144,6 +152,33 @@ void wait_for_event(void* event) {
 void stream_waits(void* stream, void* event) {
   TS_CUDA_CHECK(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0));
 }
+
+void begin_capture(void* stream) {
+  TS_CUDA_CHECK(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
+}
+
+void* end_capture(void* stream) {
+  cudaGraph_t graph = nullptr;
+  TS_CUDA_CHECK(cudaStreamEndCapture(stream_of(stream), &graph));
+  cudaGraphExec_t ready = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&ready, graph, 0);
+  cudaGraphDestroy(graph);
+  TS_CUDA_CHECK(status);
+  return ready;
+}
+
+void abandon_capture(void* stream) noexcept {
+  cudaGraph_t graph = nullptr;
+  cudaStreamEndCapture(stream_of(stream), &graph);
+  if (graph) cudaGraphDestroy(graph);
+  (void)cudaGetLastError();
+}
+
+void launch_graph(void* graph, void* stream) {
+  TS_CUDA_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)));
+}
+
+void destroy_graph(void* graph) noexcept { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
 
 int64_t waits() { return waits_so_far.load(std::memory_order_relaxed); }
 void count_wait() { waits_so_far.fetch_add(1, std::memory_order_relaxed); }

@@ -24,6 +24,7 @@
 #include <type_traits>
 
 #include "tensor/body.h"
+#include "tensor/capture.h"
 #include "tensor/context.h"
 #include "tensor/parallel.h"
 #include "tensor/profiler.h"
@@ -43,6 +44,13 @@ void for_each_item_on_cpu(Context& ctx, int64_t items, const Body& body) {
     const Body mine = body;  // a local copy: the compiler knows that nobody else changes its fields
     for (int64_t item = begin; item < end; ++item) mine(Solo{}, item);
   });
+}
+
+template <class Body>
+void run_captured_body(Context& ctx, const void* captured, int64_t items) {
+  const Body& body = *static_cast<const Body*>(captured);
+  KernelScope scope(ctx, Body::name, body.cost(items));
+  for_each_item_on_cpu(ctx, items, body);
 }
 
 #if defined(__CUDACC__)
@@ -110,12 +118,16 @@ template <class Body>
 void for_each_item(Context& ctx, int64_t items, const Body& body) {
   static_assert(std::is_trivially_copyable_v<Body>, "a body is copied to the device: plain pointers and numbers only");
   if (items <= 0) return;
-  KernelScope scope(ctx, Body::name, body.cost(items));
 #if defined(__CUDACC__)
   if constexpr (!is_host_only<Body>) {
-    if (ctx.device().is_cuda()) return for_each_item_on_cuda(ctx, items, body);
+    if (ctx.device().is_cuda()) {
+      KernelScope scope(ctx, Body::name, body.cost(items));
+      return for_each_item_on_cuda(ctx, items, body);
+    }
   }
 #endif
+  if (Capture* capture = ctx.capture()) return capture->add_body(run_captured_body<Body>, &body, sizeof(body), items);
+  KernelScope scope(ctx, Body::name, body.cost(items));
   for_each_item_on_cpu(ctx, items, body);
 }
 

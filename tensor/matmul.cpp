@@ -1,5 +1,6 @@
 #include "tensor/matmul.h"
 
+#include "tensor/capture.h"
 #include "tensor/device_check.h"
 
 namespace tailseg {
@@ -31,11 +32,13 @@ void matmul_into(Context& ctx, const Tensor& a, const Tensor& b, const MatmulOpt
     check_device(ctx, "matmul", "bias", *options.bias);
   }
   if (out.elements() == 0) return;
-  if (k > 0) {
-    if (ctx.device().is_cuda()) return matmul_cuda(ctx, a, b, options, out);
-    if (dtype != DType::float64 && matmul_onednn(ctx, a, b, options, out)) return;
-  }
-  matmul_naive(ctx, a, b, options, out);
+  if (k == 0) return matmul_naive(ctx, a, b, options, out);
+  if (ctx.device().is_cuda()) return matmul_cuda(ctx, a, b, options, out);
+  run_or_capture(ctx, [&ctx, a, b, mine = options, bias = options.bias ? *options.bias : Tensor(), out]() mutable {
+    mine.bias = bias.defined() ? &bias : nullptr;
+    if (a.dtype() != DType::float64 && matmul_onednn(ctx, a, b, mine, out)) return;
+    matmul_naive(ctx, a, b, mine, out);
+  });
 }
 
 #ifndef TAILSEG_CUDA

@@ -30,6 +30,13 @@ char* MemoryPool::take(size_t bytes) {
   return block;
 }
 
+bool MemoryPool::contains(const char* block) const {
+  const auto after = segments_.upper_bound(const_cast<char*>(block));
+  if (after == segments_.begin()) return false;
+  const auto& [begin, bytes] = *std::prev(after);
+  return static_cast<size_t>(block - begin) < bytes;
+}
+
 // Segments may lie side by side in memory, but what is given back to the system is one segment: blocks of two never
 // join.
 void MemoryPool::give_back(char* block, size_t bytes) {

@@ -18,6 +18,7 @@ class MemoryPool {
   // A block of `bytes`, or nullptr when no free one is large enough. What is left of the free one stays free.
   char* take(size_t bytes);
   void give_back(char* block, size_t bytes);  // as taken
+  bool contains(const char* block) const;     // does it lie in one of the segments?
   // Takes the segments of which nothing is in use out of the pool.
   std::vector<std::pair<char*, size_t>> remove_unused_segments();
 

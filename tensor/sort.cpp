@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "tensor/capture.h"
 #include "tensor/device_check.h"
 
 namespace tailseg {
@@ -21,10 +22,13 @@ RankedRows topk(Context& ctx, const Tensor& keys, int64_t k, const Tensor* count
   RankedRows out{Tensor::empty(ctx, {keys.size(0), k}, keys.dtype()),
                  Tensor::empty(ctx, {keys.size(0), k}, DType::int32)};
   if (out.values.elements() == 0) return out;
-  if (ctx.device().is_cuda())
+  if (ctx.device().is_cuda()) {
     topk_cuda(ctx, keys, counts, out);
-  else
-    topk_cpu(ctx, keys, counts, out);
+    return out;
+  }
+  run_or_capture(ctx, [&ctx, keys, valid = counts ? *counts : Tensor(), out] {
+    topk_cpu(ctx, keys, valid.defined() ? &valid : nullptr, out);
+  });
   return out;
 }
 
@@ -44,7 +48,7 @@ Tensor exclusive_scan(Context& ctx, const Tensor& x) {
   if (ctx.device().is_cuda())
     exclusive_scan_cuda(ctx, x, out);
   else
-    exclusive_scan_cpu(ctx, x, out);
+    run_or_capture(ctx, [&ctx, x, out] { exclusive_scan_cpu(ctx, x, out); });
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tensor/capture.h"
 #include "tensor/device_calls.h"
 
 namespace tailseg {
@@ -83,10 +84,9 @@ Staging::Slot& Staging::free_slot(size_t bytes) {
 
 void Staging::copy_to_device(void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
-  if (!ctx_.device().is_cuda()) {
-    std::memcpy(to, from, bytes);
-    return;
-  }
+  if (Capture* capture = ctx_.capture()) from = capture->keep_bytes(from, bytes);
+  if (!ctx_.device().is_cuda()) return run_or_capture(ctx_, [=] { std::memcpy(to, from, bytes); });
+  if (ctx_.capture()) return device_calls::copy_to_device(to, from, bytes, ctx_.stream());
   Slot& slot = free_slot(bytes);
   std::memcpy(slot.memory.data(), from, bytes);
   device_calls::copy_to_device(to, slot.memory.data(), bytes, ctx_.stream());
@@ -98,6 +98,7 @@ Readback::Readback(Context& ctx, const Tensor& tensor) : memory_(ctx, tensor.byt
 }
 
 void Readback::start(Context& ctx, const Tensor& tensor) {
+  TS_CHECK(!ctx.capture(), "a tensor is read back inside work that is captured");
   passed_.wait();
   if (tensor.bytes() > memory_.bytes()) memory_ = PinnedBuffer(ctx, tensor.bytes());
   dtype_ = tensor.dtype();

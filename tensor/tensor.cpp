@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "tensor/capture.h"
 #include "tensor/device_calls.h"
 #include "tensor/fill.h"
 #include "tensor/staging.h"
@@ -27,7 +28,11 @@ Tensor Tensor::empty(Context& ctx, const Shape& shape, DType dtype) {
   tensor.shape_ = shape;
   tensor.elements_ = shape.elements();
   tensor.dtype_ = dtype;
-  tensor.storage_ = std::make_shared<Storage>(ctx, tensor.bytes());
+  try {
+    tensor.storage_ = std::make_shared<Storage>(ctx, tensor.bytes());
+  } catch (const Error& error) {
+    fail(error.what(), "; for a tensor ", shape, " ", name_of(dtype));
+  }
   tensor.data_ = tensor.storage_->block;
   return tensor;
 }
@@ -47,10 +52,7 @@ Tensor Tensor::full(Context& ctx, const Shape& shape, double value, DType dtype)
 Tensor Tensor::from_host(Context& ctx, const Shape& shape, DType dtype, const void* values) {
   Tensor tensor = empty(ctx, shape, dtype);
   if (tensor.bytes() == 0) return tensor;
-  if (ctx.device().is_cuda())
-    ctx.state<Staging>().copy_to_device(tensor.data_, values, tensor.bytes());
-  else
-    std::memcpy(tensor.data_, values, tensor.bytes());
+  ctx.state<Staging>().copy_to_device(tensor.data_, values, tensor.bytes());
   return tensor;
 }
 
@@ -88,10 +90,8 @@ void Tensor::copy_from(Context& ctx, const Tensor& other) const {
            " ", name_of(other.dtype_), " on ", other.device().name(), " into ", shape_, " ", name_of(dtype_), " on ",
            device().name());
   if (bytes() == 0) return;
-  if (device().is_cuda())
-    device_calls::copy_on_device(data_, other.data_, bytes(), ctx.stream());
-  else
-    std::memcpy(data_, other.data_, bytes());
+  if (device().is_cuda()) return device_calls::copy_on_device(data_, other.data_, bytes(), ctx.stream());
+  run_or_capture(ctx, [to = data_, from = other.data_, size = bytes()] { std::memcpy(to, from, size); });
 }
 
 Tensor Tensor::to_device(Context& ctx) const {
@@ -110,6 +110,7 @@ Tensor Tensor::to_host(Context& ctx) const {
 
 void Tensor::copy_to(Context& ctx, void* host) const {
   if (bytes() == 0) return;
+  TS_CHECK(!ctx.capture(), "a tensor ", shape_, " is read on the host inside work that is captured");
   if (device().is_cuda())
     device_calls::copy_to_host(host, data_, bytes(), ctx.stream());
   else
@@ -118,10 +119,8 @@ void Tensor::copy_to(Context& ctx, void* host) const {
 
 void Tensor::zero(Context& ctx) const {
   if (bytes() == 0) return;
-  if (device().is_cuda())
-    device_calls::fill_bytes(data_, 0, bytes(), ctx.stream());
-  else
-    std::memset(data_, 0, bytes());
+  if (device().is_cuda()) return device_calls::fill_bytes(data_, 0, bytes(), ctx.stream());
+  run_or_capture(ctx, [to = data_, size = bytes()] { std::memset(to, 0, size); });
 }
 
 void Tensor::fill(Context& ctx, double value) const {

@@ -10,6 +10,7 @@
 #              compute-sanitizer on the kernels' tests
 #   demo       the demo's training on the GPU, evaluated on its held-out split
 #   repeat     two runs, and one that is killed and resumed, end in the same bytes: float32, tf32, bfloat16
+#   capture    training by CUDA graphs ends in the plain run's bytes; what a step then takes
 #   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory, once warm
 #   kernels    the kernel tables of a training step and of a prediction
 #   bench      beside torchvision on the same card ($PYTHON has torch); each row by itself: bench:train:16:80 ..
@@ -21,8 +22,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 build=build-gpu bundle='' stages=()
-all=(build tests:{tensor,autograd,nn,detection,datasets,apps} memcheck racecheck synccheck initcheck demo repeat waits
-  kernels bench)
+all=(build tests:{tensor,autograd,nn,detection,datasets,apps} memcheck racecheck synccheck initcheck demo repeat capture
+  waits kernels bench)
 usage() { echo "error: gpu.sh: $1; see --help" >&2; exit 2; }
 while (($#)); do
   case $1 in
@@ -81,6 +82,12 @@ demo_data() {
   "$programs/tailseg-make-dataset" --output "$kept/data" --images 2400 --val-images 240 --seed 1 --overwrite &&
     touch "$kept/data/made"
 }
+# A checkpoint's tensors without its header, which has the settings.
+weights() {
+  local file
+  file=$(last_checkpoint "$1")
+  tail -c +$(($(od -An -t u8 -N 8 "$file") + 9)) "$file"
+}
 last_checkpoint() { echo "$1/checkpoints/$(cat "$1/checkpoints/last")"; }
 train() {  # folder arguments; takes the place of its shell, so that a signal to that is one to the program
   exec "$programs/tailseg-train" --config apps/configs/demo.toml --set "data.root=$kept/data" --device cuda --output "$@"
@@ -115,6 +122,32 @@ run_repeat() {
   done
 }
 
+run_capture() {
+  demo_data || return
+  local precision batch captured line
+  for precision in float32 bfloat16; do
+    local base="$kept/capture_$precision"
+    local more=(--checkpoint-every 80 --set "model.precision=$precision")
+    local graph=("${base}_graph" "${more[@]}" --set train.capture=true)
+    rm -rf "$base"_{plain,graph}
+    (train "${base}_plain" "${more[@]}" --max-iters 160) && (train "${graph[@]}" --max-iters 100) &&
+      (train "${graph[@]}" --max-iters 160 --resume) || return
+    grep -q 'and replayed [1-9]' "${base}_graph/log.txt" || { echo "$precision: nothing was captured"; return 1; }
+    [[ -s $(last_checkpoint "${base}_plain") && -s $(last_checkpoint "${base}_graph") ]] &&
+      cmp <(weights "${base}_plain") <(weights "${base}_graph") || { echo "$precision: captured steps differ from plain ones"; return 1; }
+    echo "$precision: captured steps, stopped and resumed, end in the plain run's weights"
+  done
+  for batch in 2 16; do
+    for captured in false true; do
+      line=$("$programs/tailseg-profile" --json --device cuda --job train --batch $batch --height 800 --width 1344 --repeats 10 \
+        --set model.precision=bfloat16 --set train.capture=$captured) || return
+      echo "batch $batch, train.capture=$captured: $line"
+      [[ $line == *'"waits": 0, "allocations": 0}'* ]] || return 1
+      [[ $captured == false || $line == *'"replays": 1'* ]] || { echo "nothing was captured"; return 1; }
+    done
+  done
+}
+
 run_waits() {
   local loss losses line bad=0
   losses=$("$programs/tailseg-profile" --set model.box_head.loss.type=? 2>&1 | sed -nE 's/.*expected one of ([a-z_0-9, ]+).*/\1/p')
@@ -140,7 +173,7 @@ for stage in "${stages[@]}"; do
   echo "=== $stage"
   begin=$SECONDS
   name=${stage%%:*}
-  export -f "run_$name" sanitize demo_data last_checkpoint train
+  export -f "run_$name" sanitize demo_data weights last_checkpoint train
   export build bundle kept programs python
   arguments=()
   [[ $stage == *:* ]] && arguments=("${stage#*:}")

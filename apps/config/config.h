@@ -173,7 +173,7 @@ struct TrainConfig {
   int64_t seed = 0;
   std::string device = "auto";
   int64_t log_every = 20, checkpoint_every = 1000, eval_every = 0, keep_checkpoints = 2;
-  bool analysis = false;
+  bool analysis = false, capture = false;
   int64_t gradients_every = 0;
   SamplerConfig sampler;
 };

@@ -260,6 +260,8 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("train.gradients_every", &r.gradients_every,
         "steps between records of each class's positive and negative gradients; 0: none")
       .range(0, 1e9);
+  s.add("train.capture", &r.capture,
+        "a step of each input shape is captured once and replayed: CUDA graphs (not yet seen on a card: tests/GPU.md)");
   add_sampler(s, "train.sampler.", r.sampler);
 }
 

@@ -1,11 +1,14 @@
 #include "apps/run/device_batch.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "datasets/device_photos.h"
 
 namespace tailseg {
 namespace {
+
+constexpr int64_t kLeastCapacity = 8;  // of ground truth, at fixed sizes
 
 int32_t padded(int64_t side, int64_t multiple) {
   return static_cast<int32_t>((side + multiple - 1) / multiple * multiple);
@@ -87,6 +90,9 @@ ImageBatch device_images(Context& ctx, const Batch& batch, const InputConfig& in
 TruthBatch device_truth(Context& ctx, const Batch& batch) {
   int64_t capacity = 1;
   for (const BatchImage& image : batch.images) capacity = std::max(capacity, image.targets.size());
+  if (ctx.fixed_sizes()) {
+    capacity = std::max(kLeastCapacity, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(capacity))));
+  }
   std::vector<float> boxes;
   std::vector<int32_t> labels, count;
   MaskCollector masks;

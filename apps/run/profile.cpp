@@ -12,7 +12,7 @@
 
 #include "apps/config/model_options.h"
 #include "apps/run/device_choice.h"
-#include "nn/optimizer.h"
+#include "detection/training_step.h"
 #include "tensor/device_calls.h"
 #include "tensor/matmul.h"
 #include "tensor/parallel.h"
@@ -159,6 +159,7 @@ double peak_resident_mib() {
 
 struct Figures {
   double median_ms = 0, floor_ms = 0, memory_mib = 0, tensor_mib = 0;
+  int64_t replays = 0;                        // of captured steps
   int64_t waits = 0, system_allocations = 0;  // in the last timed step: 0 and 0 where nothing makes the host wait
 };
 
@@ -167,21 +168,23 @@ void print_json(const ProfileOptions& options, const Figures& figures, std::ostr
   std::snprintf(
       line, sizeof line,
       "{\"job\": \"%s\", \"batch\": %lld, \"height\": %lld, \"width\": %lld, \"classes\": %lld, \"ms\": %.2f, "
-      "\"floor_ms\": %.2f, \"floor_share\": %.3f, \"mib\": %.0f, \"tensor_mib\": %.0f, \"waits\": %lld, "
+      "\"floor_ms\": %.2f, \"floor_share\": %.3f, \"mib\": %.0f, \"tensor_mib\": %.0f, \"replays\": %lld, "
+      "\"waits\": %lld, "
       "\"allocations\": %lld}\n",
       options.train ? "train" : "predict", static_cast<long long>(options.batch),
       static_cast<long long>(options.height), static_cast<long long>(options.width),
       static_cast<long long>(options.classes), figures.median_ms, figures.floor_ms,
       figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib,
-      static_cast<long long>(figures.waits), static_cast<long long>(figures.system_allocations));
+      static_cast<long long>(figures.replays), static_cast<long long>(figures.waits),
+      static_cast<long long>(figures.system_allocations));
   out << line;
 }
 
 }  // namespace
 
 void profile(const ProfileOptions& options, std::ostream& out) {
-  Context ctx(device_of(options.device), {.threads = options.threads});
   const Config config = load_config(options.config, options.settings);
+  Context ctx(device_of(options.device), {.threads = options.threads, .fixed_sizes = config.train.capture});
   TS_CHECK(!options.train || !config.calibration.used(), options.config,
            ": is a calibration; its detector's step is profiled with --set calibration.recipe=none, and "
            "tests/benchmarks has bench_calibration for a step of its own");
@@ -193,26 +196,28 @@ void profile(const ProfileOptions& options, std::ostream& out) {
     store.consolidate();
     optimizer.emplace(store, optimizer_options(config));
   }
-  const ImageBatch images = random_images(ctx, options);
-  const TruthBatch truth = random_truth(ctx, options);
+  const StepInput input{random_images(ctx, options), random_truth(ctx, options), {}};
+  std::optional<TrainingStep> plain, captured;
+  if (options.train) plain.emplace(TrainedModel{ctx, store, model, *optimizer}, TrainingStepOptions{});
+  if (options.train && config.train.capture) {
+    captured.emplace(TrainedModel{ctx, store, model, *optimizer}, TrainingStepOptions{.captured = true});
+  }
   uint32_t steps = 0;
-  const auto work = [&] {
+  const auto work = [&](bool as_is) {
     if (!options.train) {
-      model.predict(ctx, images);
-      return;
+      model.predict(ctx, input.images);
+    } else {
+      (captured && !as_is ? captured : plain)->run(input, {1, steps++}, 1e-6);
     }
-    store.clear_gradients();
-    const MaskRcnnLosses losses = model.losses(ctx, images, truth, {1, steps++});
-    backward(ctx, losses.total);
-    optimizer->step(1e-6);
   };
-  work();  // plans, caches, first touch of memory
+  work(false);                // plans, caches, first touch of memory
+  if (captured) work(false);  // the capture
   std::vector<double> times;
   Figures figures;
   for (int64_t i = 0; i < options.repeats; ++i) {
     times.push_back(milliseconds(ctx, [&] {
       const int64_t waits = device_calls::waits(), asked = ctx.allocator()->figures().system_allocations;
-      work();
+      work(false);
       figures.waits = device_calls::waits() - waits;
       figures.system_allocations = ctx.allocator()->figures().system_allocations - asked;
     }));
@@ -220,13 +225,14 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   const MemoryFigures memory = ctx.allocator()->figures();
   figures.median_ms = median_of(times);
   figures.memory_mib = peak_resident_mib();
-  figures.tensor_mib = mebibytes(memory.peak_bytes);
+  figures.tensor_mib = mebibytes(memory.peak_bytes + memory.reserved_bytes);
+  if (captured) figures.replays = captured->captured()->replays();
 
   const DType dtype = store.working_dtype();
   Peaks peaks = measure_peaks(ctx, dtype);
   const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
   ctx.set_profiler(profiler.get());
-  work();
+  work(true);
   ctx.set_profiler(nullptr);
   profiler->collect(ctx);
   // A moment that something else disturbed must not count as the machine's best.
@@ -247,7 +253,7 @@ void profile(const ProfileOptions& options, std::ostream& out) {
       static_cast<long long>(options.height), static_cast<long long>(options.width), ctx.device().name().c_str(),
       ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats), figures.floor_ms,
       100 * figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib,
-      mebibytes(memory.cached_bytes), static_cast<long long>(figures.waits),
+      mebibytes(memory.cached_bytes - memory.reserved_bytes), static_cast<long long>(figures.waits),
       static_cast<long long>(figures.system_allocations), peaks.bytes_per_second / 1e9, config.model.precision.c_str(),
       peaks.operations_per_second / 1e9);
   out << line;

@@ -28,6 +28,7 @@
 #include "apps/run_files/run_log.h"
 #include "apps/run_files/step_meter.h"
 #include "apps/run_files/tensorboard.h"
+#include "detection/training_step.h"
 #include "nn/atomic_file.h"
 #include "nn/checkpoint_folder.h"
 #include "tensor/onednn.h"
@@ -37,17 +38,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-struct StepLosses {
-  Variable total;
-  std::vector<std::pair<std::string, Variable>> parts;
-
-  std::vector<std::pair<std::string, Tensor>> values() const {
-    std::vector<std::pair<std::string, Tensor>> all{{"total_loss", total.value()}};
-    for (const auto& [name, loss] : parts) all.emplace_back(name, loss.value());
-    return all;
-  }
-};
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -60,7 +50,7 @@ class Trainer {
         options_(options),
         lock_(options.dry_run ? "" : config.output),
         log_(options.dry_run ? "" : (fs::path(config.output) / "log.txt").string()),
-        ctx_(device_of(config.train.device), {.math = math_mode(config)}),
+        ctx_(device_of(config.train.device), {.math = math_mode(config), .fixed_sizes = config.train.capture}),
         data_(open_training(run_, options)),
         classes_(ClassList::of(data_.split.set)),
         store_(ctx_, static_cast<uint64_t>(config.train.seed)),
@@ -68,6 +58,7 @@ class Trainer {
         optimizer_((store_.consolidate(), store_), optimizer_options(run_)),
         schedule_(learning_rate_schedule(run_, data_.batches_in_epoch)),
         steps_(total_iterations(run_, data_.batches_in_epoch)),
+        step_({ctx_, store_, model_, optimizer_}, {.calibrates = calibrates(), .captured = config.train.capture}),
         reader_(ctx_) {}
 
   TrainEnd run();
@@ -80,7 +71,7 @@ class Trainer {
   TrainEnd loop();
   bool step(Loader& loader, Batch& batch);
   bool calibrates() const { return !options_.detector.empty(); }
-  StepLosses losses(const Batch& batch);
+  StepInput input_of(const Batch& batch);
   void report_steps(bool all);
   void check_finite(const StepFigures& step);
   void record_gradients();
@@ -101,6 +92,7 @@ class Trainer {
   Optimizer optimizer_;
   Schedule schedule_;
   int64_t steps_;
+  TrainingStep step_;
   TrainingState state_;
   int64_t saved_iteration_ = -1;
   std::set<std::string> told_;  // of photos that are skipped: once each, not in every epoch
@@ -121,7 +113,7 @@ void Trainer::describe() {
                         : "no validation split is configured (data.val_annotations): nothing will be evaluated");
   log_.line("train", text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ",
                           store_.trained_elements(), " trained numbers; ", config_.model.precision, "; learning rate ",
-                          schedule_.base_lr, "; ", steps_, " steps"));
+                          schedule_.base_lr, "; ", steps_, " steps", config_.train.capture ? ", captured" : ""));
   if (store_.working_dtype() == DType::bfloat16 && !ctx_.device().is_cuda() && !has_bfloat16_products()) {
     log_.line("train",
               "this processor has no bfloat16 products (avx512_bf16): they are computed in float32, and "
@@ -197,16 +189,9 @@ void Trainer::check_finite(const StepFigures& step) {
   check("the gradient's norm", *step.gradient_norm);
 }
 
-StepLosses Trainer::losses(const Batch& batch) {
-  const ImageBatch images = device_images(ctx_, batch, data_.input);
-  const TruthBatch truth = device_truth(ctx_, batch);
-  const StepKey key{static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)};
-  if (calibrates()) {
-    const CalibrationLosses losses = model_.calibration_losses(ctx_, images, truth, device_drawn_for(ctx_, batch), key);
-    return {losses.total, losses.parts()};
-  }
-  const MaskRcnnLosses losses = model_.losses(ctx_, images, truth, key);
-  return {losses.total, losses.parts()};
+StepInput Trainer::input_of(const Batch& batch) {
+  return {device_images(ctx_, batch, data_.input), device_truth(ctx_, batch),
+          calibrates() ? device_drawn_for(ctx_, batch) : Tensor()};
 }
 
 bool Trainer::step(Loader& loader, Batch& batch) {
@@ -218,15 +203,11 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   StepFigures figures{.iteration = state_.iteration,
                       .data_seconds = seconds_since(begin),
                       .learning_rate = schedule_.at(state_.iteration)};
-  store_.clear_gradients();
-  const StepLosses losses = this->losses(batch);
-  if (losses.total.requires_grad()) {  // class means are learned without
-    backward(ctx_, losses.total);
-    optimizer_.step(figures.learning_rate);
-  }
+  const StepKey key{static_cast<uint64_t>(config_.train.seed), static_cast<uint32_t>(state_.iteration)};
+  const StepValues losses = step_.run(input_of(batch), key, figures.learning_rate);
   figures.memory_mib = static_cast<double>(ctx_.allocator()->figures().peak_bytes) / (1 << 20);
   figures.seconds = seconds_since(begin);
-  reader_.add(figures, losses.values(), optimizer_.gradient_norm());
+  reader_.add(figures, losses, optimizer_.gradient_norm());
   ++state_.iteration;
   state_.position = loader.position();
   record_gradients();
@@ -323,6 +304,10 @@ TrainEnd Trainer::loop() {
     }
   }
   log_.end_progress();
+  if (const CapturedStep* captured = step_.captured()) {
+    log_.line("train", text("steps were captured ", captured->captures(), " times and replayed ", captured->replays(),
+                            " times"));
+  }
   save();
   evaluate(true);
   return TrainEnd::finished;

@@ -14,9 +14,9 @@ struct KeptRows {
   Tensor rows, label;  // [K] int32 into the sample [N * S], and what they are; -1 unused
 };
 
-// On the CPU, where a count costs nothing to read, no unused rows but one where there is no other.
+// No unused rows but one where there is no other, unless sizes are fixed.
 KeptRows trimmed_rows(Context& ctx, const ClassProposals& kept) {
-  if (ctx.device().is_cuda()) return {kept.rows, kept.label};
+  if (ctx.fixed_sizes()) return {kept.rows, kept.label};
   const int64_t used = std::max<int64_t>(kept.count.to_vector<int32_t>(ctx)[1], 1);
   return {kept.rows.slice(0, used), kept.label.slice(0, used)};
 }
@@ -40,7 +40,7 @@ Variable RoiHeads::calibration_loss(Context& ctx, const Stage& stage, const std:
     draws.seed = key.seed;
     const int64_t sampled = rois.label.size(1), most = stage.sampler.most_positives(sampled);
     kept = trimmed_rows(ctx, class_proposals(ctx, rois.label, input.drawn_for, options_.classes, most,
-                                             {.key = draws, .step = key.step}));
+                                             {.key = draws, .step = key.step, .steps = key.counter()}));
   } else {
     kept.rows = rows_for_head(ctx, rois.label, options_.classes + 1, rois.label.size(1));
     kept.label = gather_rows(ctx, flat_rows(rois.label), kept.rows);
@@ -61,7 +61,7 @@ Variable RoiHeads::calibration_loss(Context& ctx, const Stage& stage, const std:
   if (loss.wants_objects()) {
     objects = object_of_row(ctx, image, gather_rows(ctx, flat_rows(rois.truth), kept.rows), kObjectsAnImage);
   }
-  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, kept.rows});
+  const Tensor draws = loss.draws(ctx, logits.size(0), {key.seed, key.step, kept.rows, key.steps});
   return loss.loss(ctx, {logits, kept.label, draws, {}, objects}).loss;
 }
 

@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
 # Mask R-CNN R50-FPN on a GPU: this project in bfloat16 and torchvision in its best setting there, in turn, in one run.
 #
-#   bash tests/benchmarks/gpu_vs_torchvision.sh [--build build-gpu] [--rounds 2] [--json FILE] [JOB:BATCH:CLASSES ...]
+#   bash tests/benchmarks/gpu_vs_torchvision.sh [--build build-gpu] [--rounds 2] [--json FILE] [--capture]
+#     [JOB:BATCH:CLASSES ...]
 #
-# JOB is train or predict, at 800 x 1344. torchvision is timed with bfloat16 autocast, channels_last and cuDNN's search,
-# once as it is and once with a compiled backbone; the faster counts. Neither pastes masks into the photo. Needs a Python
-# with torch and torchvision ($PYTHON) beside the programs. A row of FILE: {"job", "batch", "classes", "ours_ms", "torchvision_ms", "ratio", "images_a_second",
-# "floor_share", "ours_mib_an_image", "torchvision_mib_an_image", "waits", "allocations"}.
+# JOB is train or predict, at 800 x 1344; with --capture our training steps are replayed CUDA graphs. torchvision is timed
+# with bfloat16 autocast, channels_last and cuDNN's search, once as it is and once with a compiled backbone; the faster
+# counts. Neither pastes masks into the photo. Needs a Python with torch and torchvision ($PYTHON) beside the programs.
+# A row of FILE: {"job", "batch", "classes", "ours_ms", "torchvision_ms", "ratio", "images_a_second", "floor_share",
+# "ours_mib_an_image", "torchvision_mib_an_image", "waits", "allocations"}.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-build=build-gpu rounds=2 json=/dev/null
+build=build-gpu rounds=2 json=/dev/null capture=false
 rows=()
 while (($#)); do
   case $1 in
     --build) build=$2; shift 2 ;;
     --rounds) rounds=$2; shift 2 ;;
     --json) json=$2; shift 2 ;;
+    --capture) capture=true; shift ;;
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     train:*:* | predict:*:*) rows+=("$1"); shift ;;
     *) echo "error: gpu_vs_torchvision.sh: unknown argument '$1'; see --help" >&2; exit 2 ;;
@@ -42,6 +45,7 @@ for row in "${rows[@]}"; do
   IFS=: read -r job batch classes <<< "$row"
   ours=() theirs=() shares=()
   settings=(--set model.precision=bfloat16)
+  if [[ $job == train ]]; then settings+=(--set "train.capture=$capture"); fi
   if ((classes > 1000)); then settings+=(--set test.score_threshold=1e-4 --set test.detections_per_image=300); fi
   for ((round = 0; round < rounds; ++round)); do
     line=$("$profile" --json --device cuda --job "$job" --batch "$batch" --height 800 --width 1344 --classes "$classes" \

@@ -20,6 +20,12 @@ TEST_CASE("a shape whose elements no integer can count is refused, one with an e
   REQUIRE(Shape{}.elements() == 1);
 }
 
+TEST_CASE("a tensor for which there is no memory is named by shape and dtype") {
+  REQUIRE_THROWS_WITH(Tensor::empty(cpu_context(), {int64_t{1} << 30, int64_t{1} << 24}, DType::bfloat16),
+                      Contains("out of memory on cpu") && Contains("in use") &&
+                          Contains("for a tensor [1073741824, 16777216] bfloat16"));
+}
+
 TEST_CASE("axes count from both ends, and what is not there is named") {
   const Shape shape{2, 3, 4};
   REQUIRE(shape[-1] == 4);
