@@ -8,6 +8,7 @@
 
 #include "detection/losses/loss_list.h"
 #include "tests/detection/loss_check.h"
+#include "tests/detection/small_model.h"
 #include "tests/devices.h"
 
 using namespace tailseg;
@@ -18,17 +19,7 @@ constexpr int64_t kClasses = 6, kSide = 64, kImages = 2;
 constexpr uint32_t kSteps = 8;
 
 MaskRcnnOptions small_model(const std::string& loss) {
-  MaskRcnnOptions options = MaskRcnnOptions::mmdet(kClasses);
-  options.backbone.depth = 18;
-  options.backbone.width = 8;
-  options.fpn.channels = 16;
-  options.box_head.width = options.mask_head.width = 16;
-  options.mask_head.convolutions = 1;
-  options.train_proposals.per_level = options.train_proposals.most = 64;
-  options.roi_sampler.total = 32;
-  options.box_head.loss.type = loss;
-  options.box_head.statistics = loss_check::statistics_of(kClasses);
-  return options;
+  return test::small_detector(kClasses, loss, loss_check::statistics_of(kClasses));
 }
 
 // Two shapes in turn, a third one late.

@@ -7,6 +7,7 @@
 #include "nn/optimizer.h"
 #include "tensor/device_calls.h"
 #include "tests/detection/loss_check.h"
+#include "tests/detection/small_model.h"
 #include "tests/devices.h"
 
 using namespace tailseg;
@@ -16,19 +17,8 @@ namespace {
 constexpr int64_t kClasses = 6, kSide = 64;
 
 MaskRcnnOptions small_model(const LossOptions& loss, bool bfloat16) {
-  MaskRcnnOptions options = MaskRcnnOptions::mmdet(kClasses);
+  MaskRcnnOptions options = test::small_detector(kClasses, loss.name(), loss_check::statistics_of(kClasses));
   options.bfloat16 = bfloat16;
-  options.backbone.depth = 18;
-  options.backbone.width = 8;
-  options.fpn.channels = 16;
-  options.box_head.width = options.mask_head.width = 16;
-  options.mask_head.convolutions = 1;
-  options.train_proposals.per_level = options.train_proposals.most = 64;
-  options.test_proposals.per_level = options.test_proposals.most = 32;
-  options.roi_sampler.total = 32;
-  options.postprocess.score_threshold = 0;
-  options.box_head.loss.type = loss.name();
-  options.box_head.statistics = loss_check::statistics_of(kClasses);
   return options;
 }
 

@@ -17,6 +17,23 @@ struct Model {
   Model(Context& ctx, const MaskRcnnOptions& options) : store(ctx, 7), net(store, options) { store.consolidate(); }
 };
 
+// A few seconds' worth of every part, for tests that train it with many losses.
+inline MaskRcnnOptions small_detector(int64_t classes, const std::string& loss, const ClassStatistics& statistics) {
+  MaskRcnnOptions options = MaskRcnnOptions::mmdet(classes);
+  options.backbone.depth = 18;
+  options.backbone.width = 8;
+  options.fpn.channels = 16;
+  options.box_head.width = options.mask_head.width = 16;
+  options.mask_head.convolutions = 1;
+  options.train_proposals.per_level = options.train_proposals.most = 64;
+  options.test_proposals.per_level = options.test_proposals.most = 32;
+  options.roi_sampler.total = 32;
+  options.postprocess.score_threshold = 0;
+  options.box_head.loss.type = loss;
+  options.box_head.statistics = statistics;
+  return options;
+}
+
 inline ImageBatch pictures(Context& ctx, int64_t images) {
   std::vector<float> pixels(static_cast<size_t>(images * kSide * kSide * 3));
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(std::sin(0.013 * double(i * i % 1009)));
