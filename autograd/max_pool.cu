@@ -19,14 +19,18 @@ Variable max_pool(Context& ctx, const Variable& x, int64_t window, int64_t strid
   const Tensor y = Tensor::empty(ctx, {n, g.p, g.q, c}, dtype);
   const Tensor tap = Tensor::empty(ctx, y.shape(), DType::uint8);
   dispatch_floating(dtype, "max_pool", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, n * g.p * g.q,
-                  MaxPoolForward<Scalar>{g, x.value().data<Scalar>(), y.data<Scalar>(), tap.data<uint8_t>()});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), c, {x.value().raw(), y.raw(), tap.raw()}, [&]<int64_t kPack>() {
+      for_each_item(ctx, n * g.p * g.q,
+                    MaxPoolForward<Scalar, kPack>{g, x.value().data<Scalar>(), y.data<Scalar>(), tap.data<uint8_t>()});
+    });
   });
   return record(ctx, "max_pool", y, {x}, [x, tap, g](Context& ctx2, const Tensor& dy) {
     const Tensor dx = Tensor::empty(ctx2, x.shape(), dy.dtype());
     dispatch_floating(dy.dtype(), "max_pool_backward", [&]<class Scalar>(Scalar) {
-      for_each_item(ctx2, x.size(0) * g.h * g.w,
-                    MaxPoolBackward<Scalar>{g, dy.data<Scalar>(), tap.data<uint8_t>(), dx.data<Scalar>()});
+      dispatch_pack<Scalar>(ctx2.device().is_cuda(), g.c, {dy.raw(), tap.raw(), dx.raw()}, [&]<int64_t kPack>() {
+        for_each_item(ctx2, x.size(0) * g.h * g.w,
+                      MaxPoolBackward<Scalar, kPack>{g, dy.data<Scalar>(), tap.data<uint8_t>(), dx.data<Scalar>()});
+      });
     });
     x.accumulate(ctx2, dx);
   });

@@ -8,7 +8,9 @@ namespace tailseg {
 Tensor relu_forward(Context& ctx, const Tensor& x) {
   Tensor y = Tensor::empty(ctx, x.shape(), x.dtype());
   dispatch_floating(x.dtype(), "relu", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, x.elements(), ReluForward<Scalar>{x.data<Scalar>(), y.data<Scalar>()});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), x.elements(), {x.raw(), y.raw()}, [&]<int64_t kPack>() {
+      for_each_item(ctx, x.elements() / kPack, ReluForward<Scalar, kPack>{x.data<Scalar>(), y.data<Scalar>()});
+    });
   });
   return y;
 }
@@ -16,7 +18,10 @@ Tensor relu_forward(Context& ctx, const Tensor& x) {
 Tensor relu_backward(Context& ctx, const Tensor& dy, const Tensor& y) {
   Tensor dx = Tensor::empty(ctx, dy.shape(), dy.dtype());
   dispatch_floating(dy.dtype(), "relu_backward", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, dy.elements(), ReluBackward<Scalar>{dy.data<Scalar>(), y.data<Scalar>(), dx.data<Scalar>()});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), dy.elements(), {dy.raw(), y.raw(), dx.raw()}, [&]<int64_t kPack>() {
+      for_each_item(ctx, dy.elements() / kPack,
+                    ReluBackward<Scalar, kPack>{dy.data<Scalar>(), y.data<Scalar>(), dx.data<Scalar>()});
+    });
   });
   return dx;
 }

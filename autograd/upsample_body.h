@@ -2,7 +2,7 @@
 // Destination row i reads source row floor(i * (source / destination)), computed in float as the references do.
 #pragma once
 
-#include "tensor/body.h"
+#include "tensor/channel_run.h"
 
 namespace tailseg {
 
@@ -22,11 +22,12 @@ struct UpsampleSizes {
   }
 };
 
-// One item = one destination pixel; lanes walk the channels.
-template <class Scalar>
+// One item = one destination pixel; lanes walk its packs of channels.
+template <class Scalar, int64_t kPack = 1>
 struct UpsampleAddForward {
   static constexpr const char* name = "upsample_add_forward";
   static constexpr Lanes lanes = Lanes::warp;
+  using Real = ComputeType<Scalar>;
   UpsampleSizes g;
   const Scalar* lateral;
   const Scalar* top;
@@ -34,12 +35,12 @@ struct UpsampleAddForward {
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    using Real = ComputeType<Scalar>;
     const int64_t column = item % g.w, row = item / g.w % g.h, n = item / (g.w * g.h);
     const Scalar* from =
         top + ((n * g.top_h + g.source(row, g.top_h, g.h)) * g.top_w + g.source(column, g.top_w, g.w)) * g.c;
-    for (int64_t c = group.rank(); c < g.c; c += group.size()) {
-      y[item * g.c + c] = Scalar(Real(lateral[item * g.c + c]) + Real(from[c]));
+    const auto add = [](Scalar a, Scalar b) { return Scalar(Real(a) + Real(b)); };
+    for (int64_t c = group.rank(); c < g.c / kPack; c += group.size()) {
+      map_pack<kPack>(c, y + item * g.c, add, lateral + item * g.c, from);
     }
   }
   Cost cost(int64_t items) const {  // the source is read once, however often it is stretched
@@ -48,27 +49,32 @@ struct UpsampleAddForward {
   }
 };
 
-// One item = one source pixel; lanes walk the channels and gather from the pixels that read it.
-template <class Scalar>
+// One item = one source pixel; lanes walk the channels, a pack or a run at a time, and gather from the pixels that read
+// it.
+template <class Scalar, int64_t kPack = 1>
 struct UpsampleBackward {
   static constexpr const char* name = "upsample_backward";
   static constexpr Lanes lanes = Lanes::warp;
+  using Real = ComputeType<Scalar>;
   UpsampleSizes g;
   const Scalar* dy;
   Scalar* dtop;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    using Real = ComputeType<Scalar>;
     const int64_t column = item % g.top_w, row = item / g.top_w % g.top_h, n = item / (g.top_w * g.top_h);
     const int64_t row_begin = g.first_reader(row, g.top_h, g.h), row_end = g.first_reader(row + 1, g.top_h, g.h);
     const int64_t begin = g.first_reader(column, g.top_w, g.w), end = g.first_reader(column + 1, g.top_w, g.w);
-    for (int64_t c = group.rank(); c < g.c; c += group.size()) {
-      Real total = 0;
+    constexpr int64_t kRun = kChannelRun<Group, 64, kPack>;
+    for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
+      const int64_t count = math::min(kRun, g.c - c);
+      Real sums[kRun] = {};
       for (int64_t i = row_begin; i < row_end; ++i) {
-        for (int64_t j = begin; j < end; ++j) total += Real(dy[((n * g.h + i) * g.w + j) * g.c + c]);
+        for (int64_t j = begin; j < end; ++j) {
+          add_scaled<kRun, kPack>(sums, Real(1), dy + ((n * g.h + i) * g.w + j) * g.c + c, count);
+        }
       }
-      dtop[item * g.c + c] = Scalar(total);
+      write_run<kRun, kPack>(dtop + item * g.c + c, sums, count);
     }
   }
   Cost cost(int64_t items) const {

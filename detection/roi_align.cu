@@ -90,16 +90,21 @@ std::vector<RoiLevelSize> check_levels(const std::vector<Variable>& levels, cons
 
 template <class Scalar>
 Tensor forward(Context& ctx, const std::vector<Variable>& levels, const Taps& taps, int64_t rois) {
-  RoiAlignForward<Scalar> body{};
-  body.taps = taps.table<ComputeType<Scalar>>();
-  for (size_t l = 0; l < levels.size(); ++l) {
-    body.features[l] = {levels[l].value().data<Scalar>(), levels[l].size(1), levels[l].size(2), 0, 0};
-  }
-  body.images = levels[0].size(0);
-  body.channels = levels[0].size(3);
-  const Tensor out = Tensor::empty(ctx, {rois, taps.pooled, taps.pooled, body.channels}, dtype_of<Scalar>());
-  body.out = out.data<Scalar>();
-  for_each_item(ctx, rois * taps.pooled, body);
+  const int64_t channels = levels[0].size(3);
+  const Tensor out = Tensor::empty(ctx, {rois, taps.pooled, taps.pooled, channels}, dtype_of<Scalar>());
+  std::vector<const void*> pointers{out.raw()};
+  for (const Variable& level : levels) pointers.push_back(level.value().raw());
+  dispatch_pack<Scalar>(ctx.device().is_cuda(), channels, pointers, [&]<int64_t kPack>() {
+    RoiAlignForward<Scalar, kPack> body{};
+    body.taps = taps.table<ComputeType<Scalar>>();
+    for (size_t l = 0; l < levels.size(); ++l) {
+      body.features[l] = {levels[l].value().data<Scalar>(), levels[l].size(1), levels[l].size(2), 0, 0};
+    }
+    body.out = out.data<Scalar>();
+    body.images = levels[0].size(0);
+    body.channels = channels;
+    for_each_item(ctx, rois * taps.pooled, body);
+  });
   return out;
 }
 

@@ -15,11 +15,11 @@ struct RoiFeature {
   int64_t first_item;  // items (row x tile) before this level
 };
 
-// One item = one row of bins of one RoI.
-template <class Scalar>
+// One item = one row of bins of one RoI; lanes walk packs of channels.
+template <class Scalar, int64_t kPack = 1>
 struct RoiAlignForward {
   static constexpr const char* name = "roi_align_forward";
-  static constexpr Lanes lanes = Lanes::block;
+  static constexpr Lanes lanes = Lanes::warp;
   using Real = ComputeType<Scalar>;
   RoiTapTable<Real> taps;
   RoiFeature<const Scalar> features[kMaxRoiLevels];
@@ -54,16 +54,16 @@ struct RoiAlignForward {
   template <class Group>
   TS_HD void pool(Group group, const Scalar* from, int64_t stride, const Real* wy, int64_t rows, const Real* wx,
                   int64_t columns, Scalar* to) const {
-    constexpr int64_t kRun = kChannelRun<Group, 64>;
+    constexpr int64_t kRun = kChannelRun<Group, 64, kPack>;
     for (int64_t c = group.rank() * kRun; c < channels; c += group.size() * kRun) {
       const int64_t count = math::min(kRun, channels - c);
       Real sums[kRun] = {};
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t s = 0; s < columns; ++s) {
-          add_scaled<kRun>(sums, wy[r] * wx[s], from + r * stride + s * channels + c, count);
+          add_scaled<kRun, kPack>(sums, wy[r] * wx[s], from + r * stride + s * channels + c, count);
         }
       }
-      for (int64_t v = 0; v < count; ++v) to[c + v] = Scalar(sums[v]);
+      write_run<kRun, kPack>(to + c, sums, count);
     }
   }
 };

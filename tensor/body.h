@@ -16,5 +16,9 @@ template <class Body>
 constexpr bool is_host_only = false;
 template <template <class...> class Body, class... Rest>
 constexpr bool is_host_only<Body<double, Rest...>> = true;
+template <template <class, int64_t> class Body, int64_t kPack>
+constexpr bool is_host_only<Body<double, kPack>> = true;
+template <template <class, class, int64_t> class Body, class To, int64_t kPack>
+constexpr bool is_host_only<Body<double, To, kPack>> = true;
 
 }  // namespace tailseg

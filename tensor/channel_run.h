@@ -1,21 +1,38 @@
-// How bodies whose lanes walk channels keep their sums: a lane of a GPU holds one channel, the CPU's only lane a run of
-// them, so that the sums stay in registers or in the nearest cache and the loops over a run become vector instructions.
+// How bodies whose lanes walk channels keep their sums: a lane of a GPU holds one pack of channels, the CPU's only lane
+// a run of them, so that the sums stay in registers or in the nearest cache and the loops over a run become vector
+// instructions.
 #pragma once
 
 #include "tensor/body.h"
+#include "tensor/pack.h"
 
 namespace tailseg {
 
-template <class Group, int64_t kRun>
-constexpr int64_t kChannelRun = Group::kSolo ? kRun : 1;
+template <class Group, int64_t kRun, int64_t kPack = 1>
+constexpr int64_t kChannelRun = Group::kSolo ? kRun : kPack;
 
-// sums += weight * x, for the first count of a run.
-template <int64_t kRun, class Real, class Scalar>
+// sums += weight * x, for the first count of a run. A run of one pack is whole and aligned (dispatch_pack).
+template <int64_t kRun, int64_t kPack = 1, class Real, class Scalar>
 TS_HD inline void add_scaled(Real* sums, Real weight, const Scalar* x, int64_t count) {
-  if (count == kRun) {
+  if constexpr (kRun == kPack) {
+    const Pack<Scalar, kPack> pack = read_pack<kPack>(x, 0);
+    for (int64_t v = 0; v < kPack; ++v) sums[v] += weight * Real(pack.at[v]);
+  } else if (count == kRun) {
     for (int64_t v = 0; v < kRun; ++v) sums[v] += weight * Real(x[v]);
   } else {
     for (int64_t v = 0; v < count; ++v) sums[v] += weight * Real(x[v]);
+  }
+}
+
+// to = sums, rounded, for the first count of a run.
+template <int64_t kRun, int64_t kPack = 1, class Real, class Scalar>
+TS_HD inline void write_run(Scalar* to, const Real* sums, int64_t count) {
+  if constexpr (kRun == kPack) {
+    Pack<Scalar, kPack> pack;
+    for (int64_t v = 0; v < kPack; ++v) pack.at[v] = Scalar(sums[v]);
+    write_pack<kPack>(to, 0, pack);
+  } else {
+    for (int64_t v = 0; v < count; ++v) to[v] = Scalar(sums[v]);
   }
 }
 

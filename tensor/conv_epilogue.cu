@@ -10,10 +10,13 @@ void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epil
   const int64_t channels = y.size(-1);
   if (y.elements() == 0) return;
   dispatch_floating(y.dtype(), "conv_epilogue", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, y.elements() / channels,
-                  ConvEpilogueBody<Scalar>{
-                      y.data<Scalar>(), epilogue.bias ? epilogue.bias->data<ComputeType<Scalar>>() : nullptr,
-                      epilogue.residual ? epilogue.residual->data<Scalar>() : nullptr, channels, epilogue.relu});
+    using Real = ComputeType<Scalar>;
+    const Real* bias = epilogue.bias ? epilogue.bias->data<Real>() : nullptr;
+    const Scalar* residual = epilogue.residual ? epilogue.residual->data<Scalar>() : nullptr;
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), channels, {y.raw(), residual}, [&]<int64_t kPack>() {
+      for_each_item(ctx, y.elements() / channels,
+                    ConvEpilogueBody<Scalar, kPack>{y.data<Scalar>(), bias, residual, channels, epilogue.relu});
+    });
   });
 }
 

@@ -1,29 +1,35 @@
 #pragma once
 
 #include "tensor/body.h"
+#include "tensor/pack.h"
 
 namespace tailseg {
 
-// One item = one pixel; lanes walk its channels (contiguous).
-template <class Scalar>
+// One item = one pixel; lanes walk its packs of channels (contiguous).
+template <class Scalar, int64_t kPack = 1>
 struct ConvEpilogueBody {
   static constexpr const char* name = "conv_epilogue";
   static constexpr Lanes lanes = Lanes::warp;
-  Scalar* y;                        // [pixels, channels]
-  const ComputeType<Scalar>* bias;  // [channels] or null
-  const Scalar* residual;           // as y or null
+  using Real = ComputeType<Scalar>;
+  Scalar* y;               // [pixels, channels]
+  const Real* bias;        // [channels] or null
+  const Scalar* residual;  // as y or null
   int64_t channels;
   bool relu;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t pixel) const {
-    using Real = ComputeType<Scalar>;
-    for (int64_t c = group.rank(); c < channels; c += group.size()) {
-      const int64_t at = pixel * channels + c;
-      Real value = Real(y[at]);
-      if (bias) value += bias[c];
-      if (residual) value += Real(residual[at]);
-      y[at] = Scalar(relu ? math::max(value, Real(0)) : value);
+    for (int64_t c = group.rank() * kPack; c < channels; c += group.size() * kPack) {
+      Scalar* mine = y + pixel * channels + c;
+      Pack<Scalar, kPack> pack = read_pack<kPack>(mine, 0), other{};
+      if (residual) other = read_pack<kPack>(residual + pixel * channels + c, 0);
+      for (int64_t v = 0; v < kPack; ++v) {
+        Real value = Real(pack.at[v]);
+        if (bias) value += bias[c + v];
+        if (residual) value += Real(other.at[v]);
+        pack.at[v] = Scalar(relu ? math::max(value, Real(0)) : value);
+      }
+      write_pack<kPack>(mine, 0, pack);
     }
   }
   Cost cost(int64_t pixels) const {

@@ -23,8 +23,11 @@ void check_defined(const Context& ctx, const char* what, const Tensor& a) {
 void axpby(Context& ctx, const Tensor& a, double alpha, const Tensor& b, double beta, const Tensor& out) {
   dispatch_floating(a.dtype(), "axpby", [&]<class Scalar>(Scalar) {
     using Real = ComputeType<Scalar>;
-    for_each_item(ctx, a.elements(),
-                  Axpby<Scalar>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>(), Real(alpha), Real(beta)});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), a.elements(), {a.raw(), b.raw(), out.raw()}, [&]<int64_t kPack>() {
+      for_each_item(
+          ctx, a.elements() / kPack,
+          Axpby<Scalar, kPack>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>(), Real(alpha), Real(beta)});
+    });
   });
 }
 
@@ -46,7 +49,10 @@ Tensor multiply(Context& ctx, const Tensor& a, const Tensor& b) {
   check_alike(ctx, "multiply", a, b);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   dispatch_floating(a.dtype(), "multiply", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, a.elements(), MultiplyElements<Scalar>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>()});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), a.elements(), {a.raw(), b.raw(), out.raw()}, [&]<int64_t kPack>() {
+      for_each_item(ctx, a.elements() / kPack,
+                    MultiplyElements<Scalar, kPack>{a.data<Scalar>(), b.data<Scalar>(), out.data<Scalar>()});
+    });
   });
   return out;
 }
@@ -55,8 +61,10 @@ Tensor scale(Context& ctx, const Tensor& a, double alpha) {
   check_defined(ctx, "scale", a);
   Tensor out = Tensor::empty(ctx, a.shape(), a.dtype());
   dispatch_floating(a.dtype(), "scale", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, a.elements(),
-                  ScaleElements<Scalar>{a.data<Scalar>(), out.data<Scalar>(), ComputeType<Scalar>(alpha)});
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), a.elements(), {a.raw(), out.raw()}, [&]<int64_t kPack>() {
+      for_each_item(ctx, a.elements() / kPack,
+                    ScaleElements<Scalar, kPack>{a.data<Scalar>(), out.data<Scalar>(), ComputeType<Scalar>(alpha)});
+    });
   });
   return out;
 }
@@ -73,7 +81,10 @@ void cast_into(Context& ctx, const Tensor& from, const Tensor& to) {
   TS_CHECK(from.elements() == to.elements(), "cast: ", from.shape(), " into ", to.shape());
   dispatch_floating(from.dtype(), "cast", [&]<class From>(From) {
     dispatch_floating(to.dtype(), "cast", [&]<class To>(To) {
-      for_each_item(ctx, from.elements(), CastElements<From, To>{from.data<From>(), to.data<To>()});
+      using Wider = std::conditional_t<(sizeof(From) > sizeof(To)), From, To>;
+      dispatch_pack<Wider>(ctx.device().is_cuda(), from.elements(), {from.raw(), to.raw()}, [&]<int64_t kPack>() {
+        for_each_item(ctx, from.elements() / kPack, CastElements<From, To, kPack>{from.data<From>(), to.data<To>()});
+      });
     });
   });
 }

@@ -1,59 +1,64 @@
-// One item = one element (thread): the arithmetic that the tape itself needs.
+// The arithmetic that the tape itself needs. One item = one pack of elements (thread).
 #pragma once
 
 #include "tensor/body.h"
+#include "tensor/pack.h"
 
 namespace tailseg {
 
-template <class Scalar>
+template <class Scalar, int64_t kPack = 1>
 struct Axpby {  // out = alpha * a + beta * b
   static constexpr const char* name = "axpby";
   static constexpr Lanes lanes = Lanes::one;
+  using Real = ComputeType<Scalar>;
   const Scalar* a;
   const Scalar* b;
   Scalar* out;
-  ComputeType<Scalar> alpha, beta;
+  Real alpha, beta;
 
   template <class Group>
   TS_HD void operator()(Group, int64_t i) const {
-    using Real = ComputeType<Scalar>;
-    out[i] = Scalar(alpha * Real(a[i]) + beta * Real(b[i]));
+    const auto f = [this](Scalar x, Scalar y) { return Scalar(alpha * Real(x) + beta * Real(y)); };
+    map_pack<kPack>(i, out, f, a, b);
   }
-  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * n, 3.0 * n}; }
+  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * kPack * n, 3.0 * kPack * n}; }
 };
 
-template <class Scalar>
+template <class Scalar, int64_t kPack = 1>
 struct ScaleElements {  // out = alpha * a
   static constexpr const char* name = "scale_elements";
   static constexpr Lanes lanes = Lanes::one;
+  using Real = ComputeType<Scalar>;
   const Scalar* a;
   Scalar* out;
-  ComputeType<Scalar> alpha;
+  Real alpha;
 
   template <class Group>
   TS_HD void operator()(Group, int64_t i) const {
-    out[i] = Scalar(alpha * ComputeType<Scalar>(a[i]));
+    map_pack<kPack>(
+        i, out, [this](Scalar x) { return Scalar(alpha * Real(x)); }, a);
   }
-  Cost cost(int64_t n) const { return {2.0 * sizeof(Scalar) * n, 1.0 * n}; }
+  Cost cost(int64_t n) const { return {2.0 * sizeof(Scalar) * kPack * n, 1.0 * kPack * n}; }
 };
 
-template <class Scalar>
+template <class Scalar, int64_t kPack = 1>
 struct MultiplyElements {  // out = a * b
   static constexpr const char* name = "multiply_elements";
   static constexpr Lanes lanes = Lanes::one;
+  using Real = ComputeType<Scalar>;
   const Scalar* a;
   const Scalar* b;
   Scalar* out;
 
   template <class Group>
   TS_HD void operator()(Group, int64_t i) const {
-    using Real = ComputeType<Scalar>;
-    out[i] = Scalar(Real(a[i]) * Real(b[i]));
+    map_pack<kPack>(
+        i, out, [](Scalar x, Scalar y) { return Scalar(Real(x) * Real(y)); }, a, b);
   }
-  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * n, 1.0 * n}; }
+  Cost cost(int64_t n) const { return {3.0 * sizeof(Scalar) * kPack * n, 1.0 * kPack * n}; }
 };
 
-template <class From, class To>
+template <class From, class To, int64_t kPack = 1>
 struct CastElements {
   static constexpr const char* name = "cast_elements";
   static constexpr Lanes lanes = Lanes::one;
@@ -62,9 +67,10 @@ struct CastElements {
 
   template <class Group>
   TS_HD void operator()(Group, int64_t i) const {
-    to[i] = To(ComputeType<To>(ComputeType<From>(from[i])));
+    map_pack<kPack>(
+        i, to, [](From x) { return To(ComputeType<To>(ComputeType<From>(x))); }, from);
   }
-  Cost cost(int64_t n) const { return {double(sizeof(From) + sizeof(To)) * n, 1.0 * n}; }
+  Cost cost(int64_t n) const { return {double(sizeof(From) + sizeof(To)) * kPack * n, 1.0 * kPack * n}; }
 };
 
 // One item = one chunk of kChunk elements; lanes walk the chunk. The chunks' sums are added by SumRow.

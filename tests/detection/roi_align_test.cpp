@@ -336,7 +336,7 @@ namespace {
 
 // The op's kernels, put together by hand so that any executor can run them.
 struct Kernels {
-  static constexpr int64_t images = 2, channels = 5, pooled = 4, rows[2] = {7, 4}, columns[2] = {19, 10};
+  static constexpr int64_t images = 2, channels = 8, pooled = 4, rows[2] = {7, 4}, columns[2] = {19, 10};
   Rois rois = some_rois(20, images, 28, 76);
   int64_t count = rois.count(), capacity = roi_tap_capacity(19, pooled), words = (count + 31) / 32;
   int64_t total_rows = images * (rows[0] + rows[1]), total_items = images * (rows[0] * 2 + rows[1]);
@@ -356,7 +356,7 @@ struct Kernels {
     return {v.begin(), v.end()};
   }
 
-  template <class Run>  // run(items, body)
+  template <int64_t kPack = 1, class Run>  // run(items, body)
   void all(Run run) {
     RoiTaps<float> taps{rois.boxes.data(),
                         rois.image.data(),
@@ -374,7 +374,7 @@ struct Kernels {
                         0,
                         true};
     RoiTapTable<float> table{slot.data(), ranges.data(), extents.data(), weights.data(), pooled, capacity};
-    RoiAlignForward<float> forward{table, {}, out.data(), images, channels};
+    RoiAlignForward<float, kPack> forward{table, {}, out.data(), images, channels};
     RoiRowMask<float> row_mask{slot.data(), extents.data(), mask.data(), {}, 2, images, count, words};
     RoiAlignBackward<float> backward_{table, mask.data(), dy.data(), {}, 2, images, channels, words};
     int64_t first_row = 0, first_item = 0;
@@ -409,4 +409,7 @@ TEST_CASE("roi_align's bodies give the same bits on one lane and on a crew") {
   REQUIRE(solo.mask == crew_kernels.mask);
   REQUIRE(solo.gradients[0] == crew_kernels.gradients[0]);
   REQUIRE(solo.gradients[1] == crew_kernels.gradients[1]);
+  Kernels packed;
+  packed.all<4>([](int64_t items, const auto& body) { crew::run(2, items, body); });
+  REQUIRE(packed.out == solo.out);
 }
