@@ -174,11 +174,12 @@ BoxSet MaskRcnn::propose(Context& ctx, const ImageBatch& images) {
   return proposals_of(ctx, run_backbone(ctx, images, false), images, options_.test_proposals);
 }
 
-Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images, const ScoreChange& change) {
+Prediction MaskRcnn::predict(Context& ctx, const ImageBatch& images, const ScoreChange& change,
+                             CandidateChunks chunks) {
   const NoGrad no_grad(ctx);
   const Features features = run_backbone(ctx, images, false);
   return heads_.predict(ctx, features.pyramid, proposals_of(ctx, features, images, options_.test_proposals), images,
-                        change);
+                        change, chunks);
 }
 
 }  // namespace tailseg

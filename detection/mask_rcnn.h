@@ -47,7 +47,8 @@ class MaskRcnn {
   // Throws Error when a stage's loss cannot begin to train (ClassLoss::check_ready).
   void check_ready(Context& ctx) const;
   MaskRcnnLosses losses(Context& ctx, const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
-  Prediction predict(Context& ctx, const ImageBatch& images, const ScoreChange& change = {});
+  Prediction predict(Context& ctx, const ImageBatch& images, const ScoreChange& change = {},
+                     CandidateChunks chunks = CandidateChunks::all);
 
   // With options.calibration: the detector is frozen whole and in evaluation mode, statistics of batch norms too.
   // begin_calibration once, when the detector's weights are loaded; drawn_for [N] int32 as in CalibrationInput.

@@ -90,13 +90,15 @@ BatchDetections detect(Context& ctx, const PostprocessInput& input, const Postpr
   for (int64_t done = chunk;; done += chunk) {
     const RankedRows ranked = topk(ctx, keys, chunk);
     collect<Real>(ctx, input, options, ranked, so_far);
-    if (done >= pairs || largest_count(ctx, so_far.unfinished) == 0) break;
+    if (done >= pairs || options.chunks == CandidateChunks::first) break;
+    if (largest_count(ctx, so_far.unfinished) == 0) break;
     const int64_t blocks = (pairs + DropTaken<Real>::kBlock - 1) / DropTaken<Real>::kBlock;
     for_each_item(ctx, images * blocks,
                   DropTaken<Real>{ranked.indices.data<int32_t>(), ranked.values.data<Real>(), keys.data<Real>(), chunk,
                                   pairs, blocks});
   }
-  const BatchDetections& out = so_far.out;
+  BatchDetections out = so_far.out;
+  if (options.chunks == CandidateChunks::first && chunk < pairs) out.unfinished = so_far.unfinished;
   if (options.drop_empty) {
     for_each_item(ctx, images,
                   DropEmptyDetections<Real>{out.photo.boxes.data<Real>(), out.network_boxes.data<Real>(),

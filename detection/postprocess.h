@@ -13,12 +13,17 @@
 
 namespace tailseg {
 
+// Which candidates are looked at: all that may become detections, or the first chunk alone, which needs no look by the
+// host in between.
+enum class CandidateChunks : unsigned char { all, first };
+
 struct PostprocessOptions {
   double score_threshold = 0.05;  // strictly above
   double nms_threshold = 0.5;
   int64_t max_detections = 100;
-  double smallest_side = 0;        // boxes narrower or lower than this are dropped (torchvision 0.01)
-  int64_t chunk = 4096;            // candidates taken at a time; any number gives the same detections
+  double smallest_side = 0;  // boxes narrower or lower than this are dropped (torchvision 0.01)
+  int64_t chunk = 4096;      // candidates taken at a time; any number gives the same detections
+  CandidateChunks chunks = CandidateChunks::all;
   bool rescale_before_nms = true;  // mmdet; else suppression works in the network's frame
   bool drop_empty = false;         // detectron2: clips to the photo and drops what has no area left
   BoxCoderOptions coder = {.weights = {10, 10, 5, 5}};
@@ -36,10 +41,11 @@ struct PostprocessInput {
 struct BatchDetections {
   BoxSet photo;          // [N, D]: boxes in the photo's frame, scores, labels, best first
   Tensor network_boxes;  // [N, D, 4]: the same in the network's frame, for the mask head
+  Tensor unfinished;     // [N] int32: 1 where later chunks may hold more; undefined: they cannot
 };
 
-// Waits for the device once a chunk of candidates: prediction, not training. Pairs whose score or box is not finite are
-// dropped.
+// With CandidateChunks::all it waits for the device once a chunk of candidates: prediction, not training. Pairs whose
+// score or box is not finite are dropped.
 BatchDetections postprocess(Context& ctx, const PostprocessInput& input, const PostprocessOptions& options);
 
 }  // namespace tailseg

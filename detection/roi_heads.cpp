@@ -293,11 +293,12 @@ Tensor RoiHeads::masks(Context& ctx, const std::vector<Variable>& pyramid, const
 }
 
 Prediction RoiHeads::predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                             const ImageBatch& images, const ScoreChange& change) {
+                             const ImageBatch& images, const ScoreChange& change, CandidateChunks chunks) {
   Scored scored = score(ctx, pyramid, trimmed(ctx, proposals), images);
   if (change) scored.scores = change(scored.proposals, scored.scores);
   PostprocessOptions postprocessing = options_.postprocess;
   postprocessing.coder = stages_.back().coder;
+  postprocessing.chunks = chunks;
   Prediction out;
   out.detections = postprocess(ctx,
                                {.scores = scored.scores,

@@ -43,7 +43,8 @@ class RoiHeads {
   std::vector<StageLosses> losses(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
                                   const ImageBatch& images, const TruthBatch& truth, const StepKey& key);
   Prediction predict(Context& ctx, const std::vector<Variable>& pyramid, const BoxSet& proposals,
-                     const ImageBatch& images, const ScoreChange& change = {});
+                     const ImageBatch& images, const ScoreChange& change = {},
+                     CandidateChunks chunks = CandidateChunks::all);
 
   // With options.calibration (calibration/roi_heads_calibration.cpp): what begins as the detector's, once; and the
   // classification loss of each stage's calibrated head, [1] each. Nothing but that head is recorded on the tape.

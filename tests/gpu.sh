@@ -10,7 +10,7 @@
 #              compute-sanitizer on the kernels' tests
 #   demo       the demo's training on the GPU, evaluated on its held-out split
 #   repeat     two runs, and one that is killed and resumed, end in the same bytes: float32, tf32, bfloat16
-#   capture    training by CUDA graphs ends in the plain run's bytes; what a step then takes
+#   capture    training by CUDA graphs ends in the plain run's bytes; what a step and a prediction then take
 #   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory, once warm
 #   kernels    the kernel tables of a training step and of a prediction
 #   bench      beside torchvision on the same card ($PYTHON has torch); each row by itself: bench:train:16:80 ..
@@ -136,6 +136,12 @@ run_capture() {
     [[ -s $(last_checkpoint "${base}_plain") && -s $(last_checkpoint "${base}_graph") ]] &&
       cmp <(weights "${base}_plain") <(weights "${base}_graph") || { echo "$precision: captured steps differ from plain ones"; return 1; }
     echo "$precision: captured steps, stopped and resumed, end in the plain run's weights"
+  done
+  for captured in false true; do
+    line=$("$programs/tailseg-profile" --json --device cuda --job predict --height 800 --width 1344 --repeats 20 \
+      --set model.precision=bfloat16 --set test.capture=$captured) || return
+    echo "prediction, test.capture=$captured: $line"
+    [[ $captured == false || $line == *'"replays": 2'*'"waits": 1, "allocations": 0}'* ]] || { echo "not captured, or it waits"; return 1; }
   done
   for batch in 2 16; do
     for captured in false true; do

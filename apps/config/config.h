@@ -158,6 +158,7 @@ struct TestConfig {
   bool rescale_before_nms = true;
   std::string mask_paste = "sampled";
   double mask_threshold = 0.5;
+  bool capture = false;
 };
 
 struct SamplerConfig {

@@ -249,6 +249,9 @@ void add_test_and_train(ConfigSchema& s, TestConfig& t, TrainConfig& r) {
   s.add("test.mask_paste", &t.mask_paste, "sampled at pixel centres, or padded and resized to whole pixels")
       .choices({"sampled", "padded"});
   s.add("test.mask_threshold", &t.mask_threshold, "").range(0, 1);
+  s.add(
+      "test.capture", &t.capture,
+      "on a GPU a prediction of each input shape is captured once and replayed: CUDA graphs (not yet seen on a card)");
   s.add("train.seed", &r.seed, "").range(0, 9e15);
   s.add("train.device", &r.device, "").choices({"auto", "cpu", "cuda"});
   s.add("train.log_every", &r.log_every, "steps").range(1, 1e9);

@@ -57,32 +57,37 @@ std::vector<FoundObject> objects_of(Context& ctx, const Prediction& prediction, 
 
 }  // namespace
 
-std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model, const Batch& batch,
-                                                   const Config& config, const ScoreChange& change) {
-  const Prediction prediction = model.predict(ctx, device_images(ctx, batch, test_input(config)), change);
+ObjectFinder::ObjectFinder(Context& ctx, MaskRcnn& model, const Config& config)
+    : ctx_(ctx), model_(model), config_(config) {
+  if (config.test.capture && ctx.fixed_sizes()) captured_.emplace(ctx, model);
+}
+
+std::vector<std::vector<FoundObject>> ObjectFinder::find(const Batch& batch, const ScoreChange& change) {
+  const ImageBatch images = device_images(ctx_, batch, test_input(config_));
+  const Prediction prediction = captured_ && !change ? captured_->run(images) : model_.predict(ctx_, images, change);
   std::vector<std::vector<FoundObject>> all;
   for (int64_t n = 0; n < batch.count(); ++n) {
-    all.push_back(objects_of(ctx, prediction, n, batch.images[static_cast<size_t>(n)].placement.original, config));
+    all.push_back(objects_of(ctx_, prediction, n, batch.images[static_cast<size_t>(n)].placement.original, config_));
   }
   return all;
 }
 
-std::vector<FoundObject> find_objects(Context& ctx, MaskRcnn& model, const Image& photo, const Config& config) {
-  const InputConfig input = test_input(config);
+std::vector<FoundObject> ObjectFinder::find(const Image& photo) {
+  const InputConfig input = test_input(config_);
   Batch batch;
   batch.images.resize(1);
   Placement& placement = batch.images[0].placement;
   placement.original = {photo.width, photo.height};
   placement.resized = resized_size(placement.original, input.short_edges.back(), input.long_edge, input.size_rule);
   batch.size = padded_size({&placement.resized, 1}, input);
-  if (ctx.device().is_cuda()) {
+  if (ctx_.device().is_cuda()) {
     batch.photos = {photo};
   } else {
     batch.pixels.resize(static_cast<size_t>(batch.size.width * batch.size.height * 3));
     RowResizer scratch;
     write_pixels(photo, placement, input, batch.size, scratch, batch.pixels.data());
   }
-  return find_objects(ctx, model, batch, config)[0];
+  return find(batch)[0];
 }
 
 void add_results(const std::vector<FoundObject>& objects, int32_t image, Detections& results) {

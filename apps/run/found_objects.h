@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "apps/config/config.h"
@@ -9,7 +10,7 @@
 #include "datasets/image.h"
 #include "datasets/loader_batch.h"
 #include "datasets/mask/rle.h"
-#include "detection/mask_rcnn.h"
+#include "detection/captured_prediction.h"
 
 namespace tailseg {
 
@@ -20,12 +21,23 @@ struct FoundObject {
   Rle mask;                    // of the photo's size
 };
 
-// Every image of the batch, best object first. `change` as in MaskRcnn::predict.
-std::vector<std::vector<FoundObject>> find_objects(Context& ctx, MaskRcnn& model, const Batch& batch,
-                                                   const Config& config, const ScoreChange& change = {});
+// Finds objects photo after photo. With test.capture, and where sizes are fixed (a GPU), predictions are captured.
+class ObjectFinder {
+ public:
+  // What it is given must outlive it; the model's parameters stay where they are.
+  ObjectFinder(Context& ctx, MaskRcnn& model, const Config& config);
 
-// A photo that is in no data set: resized and normalised as in evaluation, then as above.
-std::vector<FoundObject> find_objects(Context& ctx, MaskRcnn& model, const Image& photo, const Config& config);
+  // Every image of the batch, best object first. `change` as in MaskRcnn::predict; with one, nothing is captured.
+  std::vector<std::vector<FoundObject>> find(const Batch& batch, const ScoreChange& change = {});
+  // A photo that is in no data set: resized and normalised as in evaluation, then as above.
+  std::vector<FoundObject> find(const Image& photo);
+
+ private:
+  Context& ctx_;
+  MaskRcnn& model_;
+  const Config& config_;
+  std::optional<CapturedPrediction> captured_;
+};
 
 // Appends an image's objects to a result list; `image` is its index in the annotation set.
 void add_results(const std::vector<FoundObject>& objects, int32_t image, Detections& results);

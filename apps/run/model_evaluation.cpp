@@ -53,10 +53,10 @@ Detections detect_split(Context& ctx, MaskRcnn& model, const Config& config, con
                         const EvaluationListener& listener, const std::vector<int32_t>& labels,
                         const BatchScoreChange& change) {
   Detections results;
+  ObjectFinder finder(ctx, model, config);
   for_each_photo(ctx, config, split, listener, [&](const Batch& batch) {
     const auto changed = [&](const BoxSet& boxes, const Tensor& scores) { return change(batch, boxes, scores); };
-    std::vector<FoundObject> objects =
-        find_objects(ctx, model, batch, config, change ? ScoreChange(changed) : ScoreChange())[0];
+    std::vector<FoundObject> objects = finder.find(batch, change ? ScoreChange(changed) : ScoreChange())[0];
     for (FoundObject& object : objects) {
       if (!labels.empty()) object.label = labels[static_cast<size_t>(object.label)];
     }

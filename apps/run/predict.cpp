@@ -118,6 +118,7 @@ void predict(const PredictOptions& options) {
     name_classes(loaded, read_annotations(options.categories));
   }
 
+  ObjectFinder finder(ctx, *loaded.model, loaded.config);
   rapidjson::StringBuffer results_text, images_text;
   Json results(results_text), images(images_text);
   results.StartArray();
@@ -133,7 +134,7 @@ void predict(const PredictOptions& options) {
       continue;
     }
     ++image_id;
-    std::vector<FoundObject> objects = find_objects(ctx, *loaded.model, photo, loaded.config);
+    std::vector<FoundObject> objects = finder.find(photo);
     std::erase_if(objects, [&](const FoundObject& object) { return object.score < options.score_threshold; });
     const std::string name = picture_name(path, used);
     write_picture(fs::path(options.output) / name, draw_instances(photo, picture_instances(objects, loaded.classes)));

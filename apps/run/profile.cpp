@@ -3,64 +3,26 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <ostream>
 
 #include "apps/config/model_options.h"
 #include "apps/run/device_choice.h"
+#include "apps/run/machine_peaks.h"
+#include "detection/captured_prediction.h"
 #include "detection/training_step.h"
 #include "tensor/device_calls.h"
-#include "tensor/matmul.h"
-#include "tensor/parallel.h"
 #include "tensor/philox.h"
 #include "tensor/profiler.h"
 
 namespace tailseg {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-template <class Work>
-double milliseconds(Context& ctx, Work&& work) {
-  ctx.synchronize();
-  const Clock::time_point begin = Clock::now();
-  work();
-  ctx.synchronize();
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-struct Peaks {
-  double bytes_per_second = 0;       // read and written by a copy
-  double operations_per_second = 0;  // of a large matrix product
-};
-
-// The best of a few tries: a peak is what the machine can do, not what it does on average.
-Peaks measure_peaks(Context& ctx, DType dtype) {
-  constexpr int64_t kElements = int64_t{1} << 25, kSide = 2048;
-  constexpr int kTries = 5;
-  const Tensor from = Tensor::zeros(ctx, {kElements}), to = Tensor::zeros(ctx, {kElements});
-  const Tensor a = Tensor::full(ctx, {kSide, kSide}, 0.5, dtype), b = Tensor::full(ctx, {kSide, kSide}, 0.25, dtype);
-  double copy_ms = 1e30, product_ms = 1e30;
-  for (int i = 0; i < kTries; ++i) {
-    copy_ms = std::min(copy_ms, milliseconds(ctx, [&] {
-                         if (ctx.device().is_cuda()) return to.copy_from(ctx, from);
-                         parallel_ranges(ctx.threads(), kElements, [&](int64_t begin, int64_t end) {
-                           std::memcpy(to.data<float>() + begin, from.data<float>() + begin,
-                                       static_cast<size_t>(end - begin) * sizeof(float));
-                         });
-                       }));
-    product_ms = std::min(product_ms, milliseconds(ctx, [&] { matmul(ctx, a, b); }));
-  }
-  return {2.0 * sizeof(float) * kElements / (copy_ms * 1e-3), 2.0 * kSide * kSide * kSide / (product_ms * 1e-3)};
 }
 
 ImageBatch random_images(Context& ctx, const ProfileOptions& options) {
@@ -158,8 +120,8 @@ double peak_resident_mib() {
 }
 
 struct Figures {
-  double median_ms = 0, floor_ms = 0, memory_mib = 0, tensor_mib = 0;
-  int64_t replays = 0;                        // of captured steps
+  double median_ms = 0, floor_ms = 0, memory_mib = 0, tensor_mib = 0, cached_mib = 0;
+  int64_t replays = 0;                        // of captured steps or predictions
   int64_t waits = 0, system_allocations = 0;  // in the last timed step: 0 and 0 where nothing makes the host wait
 };
 
@@ -180,44 +142,67 @@ void print_json(const ProfileOptions& options, const Figures& figures, std::ostr
   out << line;
 }
 
-}  // namespace
-
-void profile(const ProfileOptions& options, std::ostream& out) {
-  const Config config = load_config(options.config, options.settings);
-  Context ctx(device_of(options.device), {.threads = options.threads, .fixed_sizes = config.train.capture});
-  TS_CHECK(!options.train || !config.calibration.used(), options.config,
-           ": is a calibration; its detector's step is profiled with --set calibration.recipe=none, and "
-           "tests/benchmarks has bench_calibration for a step of its own");
-  ctx.set_math(math_mode(config));
-  ParameterStore store(ctx, 0);
-  MaskRcnn model(store, model_options(config, options.classes, long_tail(options.classes)));
-  std::optional<Optimizer> optimizer;  // gradients and optimiser state exist only where something is trained
-  if (options.train) {
-    store.consolidate();
-    optimizer.emplace(store, optimizer_options(config));
-  }
-  const StepInput input{random_images(ctx, options), random_truth(ctx, options), {}};
-  std::optional<TrainingStep> plain, captured;
-  if (options.train) plain.emplace(TrainedModel{ctx, store, model, *optimizer}, TrainingStepOptions{});
-  if (options.train && config.train.capture) {
-    captured.emplace(TrainedModel{ctx, store, model, *optimizer}, TrainingStepOptions{.captured = true});
-  }
-  uint32_t steps = 0;
-  const auto work = [&](bool as_is) {
+// The step that is looked at: of training or a prediction, plain or captured.
+class Job {
+ public:
+  Job(Context& ctx, const Config& config, const ProfileOptions& options)
+      : ctx_(ctx),
+        store_(ctx, 0),
+        model_(store_, model_options(config, options.classes, long_tail(options.classes))),
+        input_{random_images(ctx, options), options.train ? random_truth(ctx, options) : TruthBatch{}, {}} {
     if (!options.train) {
-      model.predict(ctx, input.images);
-    } else {
-      (captured && !as_is ? captured : plain)->run(input, {1, steps++}, 1e-6);
+      if (config.test.capture) prediction_.emplace(ctx, model_);
+      return;
     }
-  };
-  work(false);                // plans, caches, first touch of memory
-  if (captured) work(false);  // the capture
+    store_.consolidate();  // gradients and optimiser state exist only where something is trained
+    optimizer_.emplace(store_, optimizer_options(config));
+    const TrainedModel trained{ctx, store_, model_, *optimizer_};
+    plain_.emplace(trained, TrainingStepOptions{});
+    if (config.train.capture) captured_.emplace(trained, TrainingStepOptions{.captured = true});
+  }
+
+  void run() {
+    if (captured_) {
+      captured_->run(input_, {1, steps_++}, 1e-6);
+    } else if (prediction_) {
+      prediction_->run(input_.images);
+    } else {
+      run_plain();
+    }
+  }
+  void run_plain() {
+    if (plain_) {
+      plain_->run(input_, {1, steps_++}, 1e-6);
+    } else {
+      model_.predict(ctx_, input_.images);
+    }
+  }
+  bool captures() const { return captured_ || prediction_; }
+  int64_t replays() const {
+    return captured_ ? captured_->captured()->replays() : (prediction_ ? prediction_->replays() : 0);
+  }
+  DType dtype() const { return store_.working_dtype(); }
+
+ private:
+  Context& ctx_;
+  ParameterStore store_;
+  MaskRcnn model_;
+  StepInput input_;
+  std::optional<Optimizer> optimizer_;
+  std::optional<TrainingStep> plain_, captured_;
+  std::optional<CapturedPrediction> prediction_;
+  uint32_t steps_ = 0;
+};
+
+Figures time(Context& ctx, Job& job, int64_t repeats) {
+  job.run();                      // plans, caches, first touch of memory
+  if (job.captures()) job.run();  // the capture
   std::vector<double> times;
   Figures figures;
-  for (int64_t i = 0; i < options.repeats; ++i) {
-    times.push_back(milliseconds(ctx, [&] {
+  for (int64_t i = 0; i < repeats; ++i) {
+    times.push_back(milliseconds_of(ctx, [&] {
       const int64_t waits = device_calls::waits(), asked = ctx.allocator()->figures().system_allocations;
-      work(false);
+      job.run();
       figures.waits = device_calls::waits() - waits;
       figures.system_allocations = ctx.allocator()->figures().system_allocations - asked;
     }));
@@ -226,22 +211,13 @@ void profile(const ProfileOptions& options, std::ostream& out) {
   figures.median_ms = median_of(times);
   figures.memory_mib = peak_resident_mib();
   figures.tensor_mib = mebibytes(memory.peak_bytes + memory.reserved_bytes);
-  if (captured) figures.replays = captured->captured()->replays();
+  figures.cached_mib = mebibytes(memory.cached_bytes - memory.reserved_bytes);
+  figures.replays = job.replays();
+  return figures;
+}
 
-  const DType dtype = store.working_dtype();
-  Peaks peaks = measure_peaks(ctx, dtype);
-  const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
-  ctx.set_profiler(profiler.get());
-  work(true);
-  ctx.set_profiler(nullptr);
-  profiler->collect(ctx);
-  // A moment that something else disturbed must not count as the machine's best.
-  const Peaks again = measure_peaks(ctx, dtype);
-  peaks = {std::max(peaks.bytes_per_second, again.bytes_per_second),
-           std::max(peaks.operations_per_second, again.operations_per_second)};
-  figures.floor_ms = floor_ms(*profiler, peaks);
-  if (!options.trace.empty()) profiler->write_trace(options.trace);
-  if (options.json) return print_json(options, figures, out);
+void print_summary(const Context& ctx, const ProfileOptions& options, const std::string& precision,
+                   const Figures& figures, const Peaks& peaks, std::ostream& out) {
   char line[480];
   std::snprintf(
       line, sizeof line,
@@ -252,11 +228,36 @@ void profile(const ProfileOptions& options, std::ostream& out) {
       options.train ? "training step" : "prediction", static_cast<long long>(options.batch),
       static_cast<long long>(options.height), static_cast<long long>(options.width), ctx.device().name().c_str(),
       ctx.threads(), figures.median_ms, static_cast<long long>(options.repeats), figures.floor_ms,
-      100 * figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib,
-      mebibytes(memory.cached_bytes - memory.reserved_bytes), static_cast<long long>(figures.waits),
-      static_cast<long long>(figures.system_allocations), peaks.bytes_per_second / 1e9, config.model.precision.c_str(),
-      peaks.operations_per_second / 1e9);
+      100 * figures.floor_ms / figures.median_ms, figures.memory_mib, figures.tensor_mib, figures.cached_mib,
+      static_cast<long long>(figures.waits), static_cast<long long>(figures.system_allocations),
+      peaks.bytes_per_second / 1e9, precision.c_str(), peaks.operations_per_second / 1e9);
   out << line;
+}
+
+}  // namespace
+
+void profile(const ProfileOptions& options, std::ostream& out) {
+  const Config config = load_config(options.config, options.settings);
+  const bool captures = options.train ? config.train.capture : config.test.capture;
+  Context ctx(device_of(options.device), {.threads = options.threads, .fixed_sizes = captures});
+  TS_CHECK(!options.train || !config.calibration.used(), options.config,
+           ": is a calibration; its detector's step is profiled with --set calibration.recipe=none, and "
+           "tests/benchmarks has bench_calibration for a step of its own");
+  ctx.set_math(math_mode(config));
+  Job job(ctx, config, options);
+  Figures figures = time(ctx, job, options.repeats);
+
+  Peaks peaks = measure_peaks(ctx, job.dtype());
+  const std::unique_ptr<Profiler> profiler = make_profiler(ctx);
+  ctx.set_profiler(profiler.get());
+  job.run_plain();
+  ctx.set_profiler(nullptr);
+  profiler->collect(ctx);
+  peaks = better_of(peaks, measure_peaks(ctx, job.dtype()));  // something else may have disturbed the first
+  figures.floor_ms = floor_ms(*profiler, peaks);
+  if (!options.trace.empty()) profiler->write_trace(options.trace);
+  if (options.json) return print_json(options, figures, out);
+  print_summary(ctx, options, config.model.precision, figures, peaks, out);
   print_table(*profiler, peaks, options.rows, out);
 }
 

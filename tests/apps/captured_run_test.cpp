@@ -42,7 +42,7 @@ TEST_CASE("two captured runs give the same bits, and so does one that was stoppe
   for (size_t i = 0; i < mine.size(); ++i) CHECK(mine[i] == Approx(plain[i]).epsilon(1e-4));  // sums in another order
 }
 
-TEST_CASE("a calibration is captured too, and a profile times captured steps") {
+TEST_CASE("a calibration is captured too, and a profile times captured steps and predictions") {
   Workshop shop;
   REQUIRE(shop.run(shop.train("train")) == 0);
   for (const std::string recipe : {"simcal", "ncm"}) {
@@ -64,4 +64,8 @@ TEST_CASE("a calibration is captured too, and a profile times captured steps") {
   profile.insert(profile.end(), kCapture.begin(), kCapture.end());
   REQUIRE(shop.run(profile) == 0);
   REQUIRE(shop.said.find("\"replays\": 4, \"waits\": 0, \"allocations\": 0}") != std::string::npos);
+  profile.insert(profile.end(), {"--job", "predict", "--set", "test.capture=true"});
+  REQUIRE(shop.run(profile) == 0);
+  REQUIRE(shop.said.find("\"job\": \"predict\"") != std::string::npos);
+  REQUIRE(shop.said.find("\"replays\": 4") != std::string::npos);
 }

@@ -4,7 +4,7 @@
 #   bash tests/benchmarks/gpu_vs_torchvision.sh [--build build-gpu] [--rounds 2] [--json FILE] [--capture]
 #     [JOB:BATCH:CLASSES ...]
 #
-# JOB is train or predict, at 800 x 1344; with --capture our training steps are replayed CUDA graphs. torchvision is timed
+# JOB is train or predict, at 800 x 1344; with --capture our steps and predictions are replayed CUDA graphs. torchvision is timed
 # with bfloat16 autocast, channels_last and cuDNN's search, once as it is and once with a compiled backbone; the faster
 # counts. Neither pastes masks into the photo. Needs a Python with torch and torchvision ($PYTHON) beside the programs.
 # A row of FILE: {"job", "batch", "classes", "ours_ms", "torchvision_ms", "ratio", "images_a_second", "floor_share",
@@ -45,7 +45,7 @@ for row in "${rows[@]}"; do
   IFS=: read -r job batch classes <<< "$row"
   ours=() theirs=() shares=()
   settings=(--set model.precision=bfloat16)
-  if [[ $job == train ]]; then settings+=(--set "train.capture=$capture"); fi
+  if [[ $job == train ]]; then settings+=(--set "train.capture=$capture"); else settings+=(--set "test.capture=$capture"); fi
   if ((classes > 1000)); then settings+=(--set test.score_threshold=1e-4 --set test.detections_per_image=300); fi
   for ((round = 0; round < rounds; ++round)); do
     line=$("$profile" --json --device cuda --job "$job" --batch "$batch" --height 800 --width 1344 --classes "$classes" \

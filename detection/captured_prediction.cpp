@@ -1,0 +1,51 @@
+#include "detection/captured_prediction.h"
+
+#include <algorithm>
+
+namespace tailseg {
+namespace {
+
+Tensor copied(Context& ctx, const Tensor& from) {
+  Tensor own = Tensor::empty(ctx, from.shape(), from.dtype());
+  own.copy_from(ctx, from);
+  return own;
+}
+
+}  // namespace
+
+CapturedPrediction::CapturedPrediction(Context& ctx, MaskRcnn& model, size_t most_shapes)
+    : ctx_(ctx), model_(model), most_shapes_(most_shapes) {
+  TS_CHECK(ctx.fixed_sizes(), "a prediction is captured on a context of fixed sizes only (ContextOptions)");
+}
+
+Prediction CapturedPrediction::run(const ImageBatch& images) {
+  const Shape& pixels = images.pixels.shape();
+  const auto known =
+      std::find_if(shapes_.begin(), shapes_.end(), [&](const OneShape& s) { return s.pixels == pixels; });
+  if (known == shapes_.end()) {
+    if (shapes_.size() < most_shapes_) shapes_.push_back({pixels, {}, {}, nullptr});
+    return model_.predict(ctx_, images);
+  }
+  OneShape& shape = *known;
+  if (!shape.capture) {
+    shape.images = {copied(ctx_, images.pixels), copied(ctx_, images.sizes), copied(ctx_, images.padded_sizes),
+                    copied(ctx_, images.photo_sizes)};
+    ctx_.allocator()->drop_cache();  // room for the capture's own memory
+    auto capture = std::make_unique<Capture>(ctx_);
+    capture->record([&] { shape.prediction = model_.predict(ctx_, shape.images, {}, CandidateChunks::first); });
+    shape.capture = std::move(capture);
+  } else {
+    shape.images.pixels.copy_from(ctx_, images.pixels);
+    shape.images.sizes.copy_from(ctx_, images.sizes);
+    shape.images.padded_sizes.copy_from(ctx_, images.padded_sizes);
+    shape.images.photo_sizes.copy_from(ctx_, images.photo_sizes);
+  }
+  shape.capture->replay();
+  ++replays_;
+  const Tensor& unfinished = shape.prediction.detections.unfinished;
+  if (!unfinished.defined() || largest_count(ctx_, unfinished) == 0) return shape.prediction;
+  ++repeated_;
+  return model_.predict(ctx_, images);
+}
+
+}  // namespace tailseg
