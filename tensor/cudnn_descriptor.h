@@ -3,6 +3,7 @@
 // Included by conv_cuda.cpp only.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>

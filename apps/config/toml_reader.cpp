@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <tuple>
 
 #include "apps/config/config_value.h"
 #include "apps/number_text.h"

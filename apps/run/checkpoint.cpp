@@ -1,6 +1,7 @@
 #include "apps/run/checkpoint.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "apps/import/convert.h"
 #include "apps/run/calibration_check.h"

@@ -1,6 +1,7 @@
 // What a training step or a prediction costs, kernel by kernel, beside what this machine could do (DESIGN 10).
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <vector>

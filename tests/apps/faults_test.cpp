@@ -5,6 +5,8 @@
 
 #include "tests/apps/workshop.h"
 
+#include <cstdint>
+
 using namespace tailseg::test;
 using Catch::Matchers::Contains;
 

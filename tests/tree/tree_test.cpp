@@ -1,5 +1,6 @@
 // The tree keeps the rules of the house, and the checks find what breaks them.
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <numeric>
 
 #include "tests/tree/rules.h"
