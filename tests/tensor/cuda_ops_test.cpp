@@ -139,7 +139,8 @@ TEST_CASE("strict float32 on a GPU keeps all 24 bits of the factors") {
   const Tensor a = Tensor::full(*gpu, {1, 4, 4, 16}, x), w = Tensor::full(*gpu, {16, 1, 1, 16}, 1);
   for (float y : conv2d(*gpu, a, w, {}).to_vector<float>(*gpu)) REQUIRE(y > 16.00001f);
   const Tensor left = Tensor::full(*gpu, {64, 64}, x), right = Tensor::full(*gpu, {64, 64}, 1);
-  for (float y : matmul(*gpu, left, right).to_vector<float>(*gpu)) REQUIRE(y > 64.00004f);
+  // 64.00006 exactly; one float32 sum that takes the 64 terms in order reaches 64.00002, and TF32 64.
+  for (float y : matmul(*gpu, left, right).to_vector<float>(*gpu)) REQUIRE(y > 64.00001f);
 }
 
 TEST_CASE("element-wise arithmetic and sums on a GPU agree with the CPU") {
