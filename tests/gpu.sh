@@ -10,6 +10,7 @@
 #              compute-sanitizer on the kernels' tests
 #   demo       the demo's training on the GPU, evaluated on its held-out split
 #   repeat     two runs, and one that is killed and resumed, end in the same bytes: float32, tf32, bfloat16
+#   determinism  what repeatable engines cost against any: at most 10 %
 #   capture    training by CUDA graphs ends in the plain run's bytes; what a step and a prediction then take
 #   waits      a training step of each loss at 800 x 1344 makes nobody wait and asks for no memory, once warm
 #   kernels    the kernel tables of a training step and of a prediction
@@ -22,8 +23,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 build=build-gpu bundle='' stages=()
-all=(build tests:{tensor,autograd,nn,detection,datasets,apps} memcheck racecheck synccheck initcheck demo repeat capture
-  waits kernels bench)
+all=(build tests:{tensor,autograd,nn,detection,datasets,apps} memcheck racecheck synccheck initcheck demo repeat determinism
+  capture waits kernels bench)
 usage() { echo "error: gpu.sh: $1; see --help" >&2; exit 2; }
 while (($#)); do
   case $1 in
@@ -119,6 +120,7 @@ run_repeat() {
     wait $child 2> /dev/null
     (train "${base}_c" "${more[@]}" --resume) || return
     cmp "$(last_checkpoint "${base}_a")" "$(last_checkpoint "${base}_c")" || { echo "$precision: killed and resumed differs"; return 1; }
+    grep -q ' convolution plans from ' "${base}_c/log.txt" || { echo "$precision: the resumed run had no plans of its first part"; return 1; }
     echo "$precision: two runs, and one killed and resumed, end in the same $(stat -c %s "$(last_checkpoint "${base}_a")") bytes"
   done
 }
@@ -153,6 +155,23 @@ run_capture() {
       [[ $captured == false || $line == *'"replays": 1'* ]] || { echo "nothing was captured"; return 1; }
     done
   done
+}
+
+# What repeatable library engines cost, in percent of the step that takes any: at most 10.
+run_determinism() {
+  local round line plain=() any=()
+  field_ms() { sed -nE 's/.*"ms": ([0-9.]+).*/\1/p' <<< "$1"; }
+  for round in 1 2 3; do
+    for mode in 0 1; do
+      line=$(TAILSEG_ANY_ENGINE=$mode "$programs/tailseg-profile" --json --device cuda --job train --batch 16 --height 800 --width 1344 \
+        --repeats 10 --set model.precision=bfloat16) || return
+      echo "TAILSEG_ANY_ENGINE=$mode: $line"
+      if ((mode)); then any+=("$(field_ms "$line")"); else plain+=("$(field_ms "$line")"); fi
+    done
+  done
+  local a b
+  a=$(printf '%s\n' "${plain[@]}" | sort -g | sed -n 2p) b=$(printf '%s\n' "${any[@]}" | sort -g | sed -n 2p)
+  awk -v a="$a" -v b="$b" 'BEGIN {printf "repeatable %.2f ms, any engine %.2f ms: %+.1f %%\n", a, b, 100 * (a / b - 1); exit !(a <= 1.1 * b)}'
 }
 
 run_waits() {

@@ -31,6 +31,7 @@
 #include "detection/training_step.h"
 #include "nn/atomic_file.h"
 #include "nn/checkpoint_folder.h"
+#include "tensor/conv_plan.h"
 #include "tensor/onednn.h"
 
 namespace tailseg {
@@ -77,6 +78,7 @@ class Trainer {
   void record_gradients();
   void save();
   void evaluate(bool last);
+  std::string plan_file() const { return (fs::path(config_.output) / "conv_plans.json").string(); }
   std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
 
   const Config& config_;
@@ -95,6 +97,7 @@ class Trainer {
   TrainingStep step_;
   TrainingState state_;
   int64_t saved_iteration_ = -1;
+  size_t saved_plans_ = 0;
   std::set<std::string> told_;  // of photos that are skipped: once each, not in every epoch
   LossReader reader_;
   std::unique_ptr<StepMeter> meter_;
@@ -162,6 +165,10 @@ void Trainer::open_files() {
       std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
   events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
   meter_ = std::make_unique<StepMeter>(steps_);
+  if (options_.resume) {  // the library engines that the run began with
+    const size_t plans = load_conv_plans(ctx_, plan_file());
+    if (plans > 0) log_.line("train", text(plans, " convolution plans from ", plan_file()));
+  }
   if (model_.class_gradients()) {  // sums that begin anew do not continue an older curve
     const bool goes_on = options_.resume && !state_.gradients_begin;
     if (options_.resume && !goes_on) {
@@ -242,6 +249,10 @@ void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
   report_steps(true);
   if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
+  if (const size_t plans = conv_plan_reports(ctx_).size(); plans > saved_plans_) {
+    save_conv_plans(ctx_, plan_file());
+    saved_plans_ = plans;
+  }
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
   folder.finished(state_.iteration);
