@@ -10,17 +10,15 @@
 #include "apps/config/calibration_options.h"
 #include "apps/config/model_options.h"
 #include "apps/output_folder.h"
-#include "apps/run/analysis.h"
 #include "apps/run/calibration_check.h"
 #include "apps/run/calibration_start.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/loss_reader.h"
-#include "apps/run/model_evaluation.h"
-#include "apps/run/open_model.h"
 #include "apps/run/stop_signal.h"
 #include "apps/run/training_data.h"
+#include "apps/run/validation.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/gradient_file.h"
 #include "apps/run_files/metrics_file.h"
@@ -263,44 +261,7 @@ void Trainer::save() {
 void Trainer::evaluate(bool last) {
   report_steps(true);
   if (!data_.val) return;
-  const Split& val = *data_.val;
-  const Clock::time_point begin = Clock::now();
-  EvaluationListener listener;
-  listener.progress = [&](int64_t done, int64_t all) {
-    throw_if_stopped();
-    log_.progress(text("evaluating ", done, " of ", all, " images"));
-  };
-  listener.skipped = [&](const std::string& message) { log_.line("evaluate", "skipped: " + message); };
-  const Detections results = detect_split(ctx_, model_, config_, val, listener);
-  log_.end_progress();
-  const std::vector<int64_t> instances = instances_by_label(data_.split.set);
-  auto types = evaluate_split(val, results, "", instances, ctx_.threads());
-  std::map<std::string, double> values{{"iteration", static_cast<double>(std::max<int64_t>(state_.iteration - 1, 0))}};
-  for (const TypeFigures& type : types) {
-    std::string line = type.type;
-    for (const Figure& figure : type.figures) {
-      values[type.type + "/" + figure.name] = figure.value;
-      if (figure.name.starts_with("AP")) line += text("  ", figure.name, " ", std::round(figure.value * 1e4) / 1e4);
-    }
-    log_.line("evaluate", line);
-  }
-  log_.line("evaluate", text(val.set.images.size(), " images in ", std::round(seconds_since(begin) * 10) / 10, " s"));
-  metrics_->write(values);
-  events_->scalars(state_.iteration, values);
-  if (!last) return;
-  ClassFacts facts;
-  if (config_.train.analysis) {
-    ModelAnalysis analysis = analyse_split(ctx_, model_, store_, config_, val, listener, labels_in(classes_, val.set));
-    log_.end_progress();
-    for (TypeFigures& type : evaluate_analysis(val, analysis, "", instances, ctx_.threads())) {
-      types.push_back(std::move(type));
-    }
-    facts = std::move(analysis.facts);
-  }
-  facts.train_instances = instances;
-  const fs::path folder = fs::path(config_.output) / "evaluation";
-  write_metrics(folder.string(), metrics_json(val.set, val.set.lvis ? "lvis" : "coco", types, facts));
-  write_results((folder / "results.json").string(), val.set, results);
+  validate_run({ctx_, model_, store_, config_, data_, classes_, log_, *metrics_, *events_}, state_.iteration, last);
 }
 
 TrainEnd Trainer::loop() {
