@@ -1,5 +1,6 @@
 // cuDNN's calls. Every refusal is told on stderr and kept as the thread's last error in words.
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 #include "cudnn_store.h"
@@ -21,8 +22,9 @@ std::map<cudnnBackendDescriptor_t, StoredPointer>& descriptors() {
   static auto& all = *new std::map<cudnnBackendDescriptor_t, StoredPointer>;
   return all;
 }
-std::string& last_words() {
-  thread_local std::string words;
+// No string: programs still call us when the main thread's objects have gone.
+char (&last_words())[256] {
+  thread_local char words[256] = "";
   return words;
 }
 
@@ -32,10 +34,10 @@ cudnnStatus_t guarded_dnn(const char* call, Body body) {
   try {
     if (card().sticky != cudaSuccess) return CUDNN_STATUS_EXECUTION_FAILED_CUDART;
     body();
-    last_words().clear();
+    last_words()[0] = 0;
     return CUDNN_STATUS_SUCCESS;
   } catch (const CudnnRefused& refused) {
-    last_words() = std::string(call) + ": " + refused.why;
+    std::snprintf(last_words(), sizeof(last_words()), "%s: %s", call, refused.why.c_str());
     const bool expected = CUDNN_STATUS_CATEGORY(refused.status) == CUDNN_STATUS_NOT_SUPPORTED;
     if (!expected) tell(last_words());
     return refused.status;
@@ -121,10 +123,7 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
 }
 
 void cudnnGetLastErrorString(char* message, size_t room) {
-  if (room == 0) return;
-  const size_t length = std::min(room - 1, last_words().size());
-  std::memcpy(message, last_words().data(), length);
-  message[length] = 0;
+  if (room > 0) std::snprintf(message, room, "%s", last_words());
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {

@@ -22,7 +22,6 @@ constexpr Named kErrors[] = {
     TAILSEG_CARD_ERROR(cudaErrorMemoryAllocation, "out of memory"),
     TAILSEG_CARD_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
     TAILSEG_CARD_ERROR(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
-    TAILSEG_CARD_ERROR(cudaErrorMissingConfiguration, "__global__ function call is not configured"),
     TAILSEG_CARD_ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
     TAILSEG_CARD_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
     TAILSEG_CARD_ERROR(cudaErrorNoKernelImageForDevice, "no kernel image is available for execution on the device"),

@@ -58,9 +58,14 @@ struct Configuration {
   cudaStream_t stream;
 };
 
-std::vector<Configuration>& configurations() {
-  thread_local std::vector<Configuration> pushed;
-  return pushed;
+// What <<< >>> said, until the stub takes it; more than one where a kernel's arguments launch kernels themselves.
+struct Configurations {
+  Configuration pushed[8];
+  int count;
+};
+Configurations& configurations() {
+  thread_local Configurations mine{};
+  return mine;
 }
 
 // The first PTX of a fat binary; empty when there is none, or only compressed.
@@ -201,18 +206,20 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
 }
 
 unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared, struct CUstream_st* stream) {
-  configurations().push_back({grid, block, shared, stream});
+  Configurations& mine = configurations();
+  if (mine.count == 8) return 1;
+  mine.pushed[mine.count++] = {grid, block, shared, stream};
   return 0;
 }
 
 cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, size_t* shared, void* stream) {
-  if (configurations().empty()) return cudaErrorMissingConfiguration;
-  const Configuration& last = configurations().back();
+  Configurations& mine = configurations();
+  if (mine.count == 0) return cudaErrorMissingConfiguration;
+  const Configuration& last = mine.pushed[--mine.count];
   *grid = last.grid;
   *block = last.block;
   *shared = last.shared;
   *static_cast<cudaStream_t*>(stream) = last.stream;
-  configurations().pop_back();
   return cudaSuccess;
 }
 
