@@ -83,14 +83,15 @@ void tell(const std::string& line);
 // Tells what was wrong with a call and returns its error.
 cudaError_t wrong(cudaError_t status, const std::string& line);
 
-// The frame of every call: the lock, the error that stays, the error of the thread.
+// The frame of every call: the lock, the error that stays, the error of the thread. "Not ready" is an answer and no
+// error (CUDA programming guide, error checking): cudaGetLastError does not tell it.
 template <class Body>
 cudaError_t guarded(Body body) {
   const std::lock_guard lock(card().mutex);
   cudaError_t status = card().sticky;
   if (status == cudaSuccess) status = body();
   if (status == cudaSuccess) status = card().sticky;  // of work that this call waited for
-  if (status != cudaSuccess) this_thread().last = status;
+  if (status != cudaSuccess && status != cudaErrorNotReady) this_thread().last = status;
   return status;
 }
 
