@@ -65,8 +65,7 @@ void finalize_plan(Stored& plan) {
     check_handle(plan.value<cudnnHandle_t>(CUDNN_ATTR_EXECUTION_PLAN_HANDLE));
   }
   if (json)
-    plan.plan = std::make_shared<ConvPlan>(
-        plan_from_json(plan.text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)));
+    plan.plan = std::make_shared<ConvPlan>(plan_from_json(plan.text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)));
   else
     plan.plan = plan.descriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG).plan;
   if (const std::string why = refusal(*plan.plan); !why.empty()) {
@@ -115,15 +114,26 @@ void finalize_description(Stored& device) {
 void finalize(Stored& descriptor) {
   check_complete(descriptor);
   switch (descriptor.type) {
-    case CUDNN_BACKEND_TENSOR_DESCRIPTOR: finalize_tensor(descriptor); break;
+    case CUDNN_BACKEND_TENSOR_DESCRIPTOR:
+      finalize_tensor(descriptor);
+      break;
     case CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR:
       descriptor.plan = std::make_shared<ConvPlan>(plan_of_graph(descriptor));
       break;
-    case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR: finalize_heuristics(descriptor); break;
-    case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR: finalize_plan(descriptor); break;
-    case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR: finalize_pack(descriptor); break;
-    case CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR: finalize_description(descriptor); break;
-    default: break;
+    case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR:
+      finalize_heuristics(descriptor);
+      break;
+    case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR:
+      finalize_plan(descriptor);
+      break;
+    case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR:
+      finalize_pack(descriptor);
+      break;
+    case CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR:
+      finalize_description(descriptor);
+      break;
+    default:
+      break;
   }
   descriptor.finalized = true;
 }

@@ -1,4 +1,5 @@
-// A convolution with its epilogue as plain numbers: read off cuDNN's operation graph, written to text and back, and run.
+// A convolution with its epilogue as plain numbers: read off cuDNN's operation graph, written to text and back, and
+// run.
 #pragma once
 
 #include <array>
@@ -45,9 +46,9 @@ struct ConvPlan {
   std::string json() const;
 };
 
-ConvPlan plan_of_graph(const Stored& graph);         // throws CudnnRefused
-ConvPlan plan_from_json(const std::string& json);    // throws CudnnRefused
-std::string refusal(const ConvPlan& plan);           // why no engine does this one; empty when one does
+ConvPlan plan_of_graph(const Stored& graph);       // throws CudnnRefused
+ConvPlan plan_from_json(const std::string& json);  // throws CudnnRefused
+std::string refusal(const ConvPlan& plan);         // why no engine does this one; empty when one does
 
 // Pointers in the order of bound(), and scratch of plan.workspace bytes. The tensors are in device memory when this is
 // called, or it throws Fault.

@@ -104,13 +104,18 @@ const Attribute& Stored::at(cudnnBackendAttributeName_t name) const {
 
 size_t element_bytes(cudnnBackendAttributeType_t type) {
   switch (type) {
-    case CUDNN_TYPE_INT64: return 8;
-    case CUDNN_TYPE_BOOLEAN: return sizeof(bool);
-    case CUDNN_TYPE_CHAR: return 1;
+    case CUDNN_TYPE_INT64:
+      return 8;
+    case CUDNN_TYPE_BOOLEAN:
+      return sizeof(bool);
+    case CUDNN_TYPE_CHAR:
+      return 1;
     case CUDNN_TYPE_VOID_PTR:
     case CUDNN_TYPE_HANDLE:
-    case CUDNN_TYPE_BACKEND_DESCRIPTOR: return sizeof(void*);
-    default: return 4;  // float and the enumerations
+    case CUDNN_TYPE_BACKEND_DESCRIPTOR:
+      return sizeof(void*);
+    default:
+      return 4;  // float and the enumerations
   }
 }
 

@@ -1,6 +1,6 @@
-// cuDNN's backend descriptors as the emulated card keeps them: an attribute is an array of bytes or of descriptors. What
-// an attribute must look like, and which a kind of descriptor cannot do without, is a table; the rest of the protocol
-// (create, set, finalize, get) is the same for all.
+// cuDNN's backend descriptors as the emulated card keeps them: an attribute is an array of bytes or of descriptors.
+// What an attribute must look like, and which a kind of descriptor cannot do without, is a table; the rest of the
+// protocol (create, set, finalize, get) is the same for all.
 #pragma once
 
 #include <cudnn_graph.h>
@@ -59,9 +59,7 @@ struct Stored {
     return out;
   }
   const Stored& descriptor(cudnnBackendAttributeName_t name) const { return *at(name).descriptors.at(0); }
-  std::string text(cudnnBackendAttributeName_t name) const {
-    return {at(name).bytes.begin(), at(name).bytes.end()};
-  }
+  std::string text(cudnnBackendAttributeName_t name) const { return {at(name).bytes.begin(), at(name).bytes.end()}; }
 };
 
 StoredPointer stored(cudnnBackendDescriptor_t raw);

@@ -33,13 +33,20 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
 
 const char* cublasLtGetStatusName(cublasStatus_t status) {
   switch (status) {
-    case CUBLAS_STATUS_SUCCESS: return "CUBLAS_STATUS_SUCCESS";
-    case CUBLAS_STATUS_NOT_INITIALIZED: return "CUBLAS_STATUS_NOT_INITIALIZED";
-    case CUBLAS_STATUS_ALLOC_FAILED: return "CUBLAS_STATUS_ALLOC_FAILED";
-    case CUBLAS_STATUS_INVALID_VALUE: return "CUBLAS_STATUS_INVALID_VALUE";
-    case CUBLAS_STATUS_EXECUTION_FAILED: return "CUBLAS_STATUS_EXECUTION_FAILED";
-    case CUBLAS_STATUS_NOT_SUPPORTED: return "CUBLAS_STATUS_NOT_SUPPORTED";
-    default: return "CUBLAS_STATUS_UNKNOWN";
+    case CUBLAS_STATUS_SUCCESS:
+      return "CUBLAS_STATUS_SUCCESS";
+    case CUBLAS_STATUS_NOT_INITIALIZED:
+      return "CUBLAS_STATUS_NOT_INITIALIZED";
+    case CUBLAS_STATUS_ALLOC_FAILED:
+      return "CUBLAS_STATUS_ALLOC_FAILED";
+    case CUBLAS_STATUS_INVALID_VALUE:
+      return "CUBLAS_STATUS_INVALID_VALUE";
+    case CUBLAS_STATUS_EXECUTION_FAILED:
+      return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case CUBLAS_STATUS_NOT_SUPPORTED:
+      return "CUBLAS_STATUS_NOT_SUPPORTED";
+    default:
+      return "CUBLAS_STATUS_UNKNOWN";
   }
 }
 const char* cublasLtGetStatusString(cublasStatus_t status) { return cublasLtGetStatusName(status); }
@@ -71,11 +78,20 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product, cubl
       std::memcpy(&field, value, size);
     };
     switch (name) {
-      case CUBLASLT_MATMUL_DESC_TRANSA: set(told.transpose_a); break;
-      case CUBLASLT_MATMUL_DESC_TRANSB: set(told.transpose_b); break;
-      case CUBLASLT_MATMUL_DESC_EPILOGUE: set(told.epilogue); break;
-      case CUBLASLT_MATMUL_DESC_BIAS_POINTER: set(told.bias); break;
-      default: refuse("attribute " + std::to_string(name) + " is not emulated", CUBLAS_STATUS_NOT_SUPPORTED);
+      case CUBLASLT_MATMUL_DESC_TRANSA:
+        set(told.transpose_a);
+        break;
+      case CUBLASLT_MATMUL_DESC_TRANSB:
+        set(told.transpose_b);
+        break;
+      case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        set(told.epilogue);
+        break;
+      case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        set(told.bias);
+        break;
+      default:
+        refuse("attribute " + std::to_string(name) + " is not emulated", CUBLAS_STATUS_NOT_SUPPORTED);
     }
     if (told.transpose_a > CUBLAS_OP_T || told.transpose_b > CUBLAS_OP_T) refuse("a transposition that does not exist");
     std::memcpy(product, &told, sizeof(told));
@@ -100,13 +116,26 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t w
       std::memcpy(&field, value, size);
     };
     switch (name) {
-      case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES: set(told.workspace); break;
-      case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK: set(told.reductions); break;
-      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES: set(told.align_a); break;
-      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES: set(told.align_b); break;
-      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES: set(told.align_c); break;
-      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES: set(told.align_d); break;
-      default: refuse("attribute " + std::to_string(name) + " is not emulated", CUBLAS_STATUS_NOT_SUPPORTED);
+      case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
+        set(told.workspace);
+        break;
+      case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
+        set(told.reductions);
+        break;
+      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
+        set(told.align_a);
+        break;
+      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
+        set(told.align_b);
+        break;
+      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
+        set(told.align_c);
+        break;
+      case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
+        set(told.align_d);
+        break;
+      default:
+        refuse("attribute " + std::to_string(name) + " is not emulated", CUBLAS_STATUS_NOT_SUPPORTED);
     }
     std::memcpy(wishes, &told, sizeof(told));
   });

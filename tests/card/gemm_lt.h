@@ -126,9 +126,9 @@ struct Problem {
   }
   uint64_t fingerprint() const {
     uint64_t hash = 1469598103934665603u;
-    for (int64_t value : {m, n, k, a.leading, b.leading, d.leading, int64_t{a.type}, int64_t{d.type},
-                          int64_t{product.compute}, int64_t{product.epilogue}, int64_t{product.transpose_a},
-                          int64_t{product.transpose_b}}) {
+    for (int64_t value :
+         {m, n, k, a.leading, b.leading, d.leading, int64_t{a.type}, int64_t{d.type}, int64_t{product.compute},
+          int64_t{product.epilogue}, int64_t{product.transpose_a}, int64_t{product.transpose_b}}) {
       hash = (hash ^ static_cast<uint64_t>(value)) * 1099511628211u;
     }
     return hash;

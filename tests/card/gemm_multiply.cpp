@@ -52,9 +52,8 @@ void multiply(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t 
               bool add, float* c) {
   if (k == 0 && !add) std::fill(c, c + m * n, 0.f);
   if (m == 0 || n == 0 || k == 0) return;
-  const dnnl_status_t status =
-      dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.f, a, transpose_a ? m : k, b,
-                 transpose_b ? k : n, add ? 1.f : 0.f, c, n);
+  const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.f, a,
+                                          transpose_a ? m : k, b, transpose_b ? k : n, add ? 1.f : 0.f, c, n);
   if (status != dnnl_success) throw std::runtime_error("dnnl_sgemm refused a product");
 }
 

@@ -18,7 +18,8 @@ float load(const uint8_t* from, Number type, Factors factors = Factors::as_they_
 void store(uint8_t* to, Number type, float value);
 float round_factor(float value, Factors factors);
 
-// c [m, n] = (add ? c : 0) + op(a) op(b), all in rows without gaps: a [m, k] or, transposed, [k, m]; b [k, n] or [n, k].
+// c [m, n] = (add ? c : 0) + op(a) op(b), all in rows without gaps: a [m, k] or, transposed, [k, m]; b [k, n] or [n,
+// k].
 void multiply(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
               bool add, float* c);
 

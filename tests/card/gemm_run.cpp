@@ -51,8 +51,7 @@ void compute(const Problem& p, const Pointers& at, const Chosen& chosen) {
   const size_t step = bytes_of(type);
   std::vector<float> d(static_cast<size_t>(p.m * p.n));
   multiply(p.product.transpose_b != 0, p.product.transpose_a != 0, p.n, p.m, p.k, b.data(), a.data(), false, d.data());
-  const uint8_t* bias =
-      p.has_bias() ? reach(p.product.bias, static_cast<size_t>(p.m) * step, 0, "the bias") : nullptr;
+  const uint8_t* bias = p.has_bias() ? reach(p.product.bias, static_cast<size_t>(p.m) * step, 0, "the bias") : nullptr;
   if (chosen.workspace) std::memset(reach(at.workspace, chosen.workspace, 0, "the workspace"), 0xff, chosen.workspace);
   uint8_t* out = bytes(at.d, p.d, "D");
   for (int64_t column = 0; column < p.n; ++column) {

@@ -1,5 +1,6 @@
-// Allocation, copies and fills. Copies look at every pointer: is it of the kind that was said, is the whole range in one
-// live block. What the card reads from pinned memory it reads late, what it has not written yet is visibly not there.
+// Allocation, copies and fills. Copies look at every pointer: is it of the kind that was said, is the whole range in
+// one live block. What the card reads from pinned memory it reads late, what it has not written yet is visibly not
+// there.
 #include <cstring>
 #include <sstream>
 
@@ -40,7 +41,8 @@ bool device_range(const char* call, const void* pointer, size_t bytes) {
 }
 
 bool host_range(const char* call, const void* pointer, size_t bytes) {
-  if (pointer && !card().memory.in_window(pointer) && card().pinned.place(pointer, bytes) != Place::outside) return true;
+  if (pointer && !card().memory.in_window(pointer) && card().pinned.place(pointer, bytes) != Place::outside)
+    return true;
   tell(std::string(call) + ": " + std::to_string(bytes) + " bytes of host memory at " + hex(pointer) + ": " +
        (card().memory.in_window(pointer) ? "device memory" : card().pinned.describe(pointer)));
   return false;
@@ -97,10 +99,14 @@ cudaError_t copy(Stream& stream, void* to, const void* from, size_t bytes, cudaM
   if (stream.capture && stream.capture->invalid) return cudaErrorStreamCaptureInvalidated;
   if (bytes == 0) return cudaSuccess;
   switch (kind) {
-    case cudaMemcpyHostToDevice: return copy_to_device(stream, to, from, bytes);
-    case cudaMemcpyDeviceToHost: return copy_to_host(stream, to, from, bytes);
-    case cudaMemcpyDeviceToDevice: return copy_on_device(stream, to, from, bytes);
-    default: return wrong(cudaErrorInvalidMemcpyDirection, "a copy of a kind that the emulated card does not have");
+    case cudaMemcpyHostToDevice:
+      return copy_to_device(stream, to, from, bytes);
+    case cudaMemcpyDeviceToHost:
+      return copy_to_host(stream, to, from, bytes);
+    case cudaMemcpyDeviceToDevice:
+      return copy_on_device(stream, to, from, bytes);
+    default:
+      return wrong(cudaErrorInvalidMemcpyDirection, "a copy of a kind that the emulated card does not have");
   }
 }
 

@@ -15,7 +15,8 @@ struct Named {
   const char *name, *words;
 };
 
-#define TAILSEG_CARD_ERROR(error, words) {error, #error, words}
+#define TAILSEG_CARD_ERROR(error, words) \
+  { error, #error, words }
 constexpr Named kErrors[] = {
     TAILSEG_CARD_ERROR(cudaSuccess, "no error"),
     TAILSEG_CARD_ERROR(cudaErrorInvalidValue, "invalid argument"),
@@ -32,13 +33,12 @@ constexpr Named kErrors[] = {
     TAILSEG_CARD_ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
     TAILSEG_CARD_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing"),
-    TAILSEG_CARD_ERROR(cudaErrorStreamCaptureInvalidated,
-                       "operation failed due to a previous error during capture"),
+    TAILSEG_CARD_ERROR(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureUnmatched, "capture was not initiated in this stream"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work"),
-    TAILSEG_CARD_ERROR(cudaErrorStreamCaptureIsolation,
-                       "dependency created on uncaptured work in another stream"),
-    TAILSEG_CARD_ERROR(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream"),
+    TAILSEG_CARD_ERROR(cudaErrorStreamCaptureIsolation, "dependency created on uncaptured work in another stream"),
+    TAILSEG_CARD_ERROR(cudaErrorCapturedEvent,
+                       "operation not permitted on an event last recorded in a capturing stream"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureWrongThread,
                        "attempt to terminate a thread-local capture sequence from another thread"),
 };
@@ -70,20 +70,34 @@ void fill_limits(cudaDeviceProp& card_is) {
 
 int attribute(cudaDeviceAttr name) {
   switch (name) {
-    case cudaDevAttrComputeCapabilityMajor: return kMajor;
-    case cudaDevAttrComputeCapabilityMinor: return kMinor;
-    case cudaDevAttrMultiProcessorCount: return kMultiprocessors;
-    case cudaDevAttrMaxThreadsPerBlock: return 1024;
-    case cudaDevAttrMaxThreadsPerMultiProcessor: return 2048;
-    case cudaDevAttrMaxSharedMemoryPerBlock: return 48 << 10;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: return 227 << 10;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: return 228 << 10;
-    case cudaDevAttrWarpSize: return 32;
-    case cudaDevAttrMaxGridDimX: return 2147483647;
-    case cudaDevAttrMaxGridDimY: return 65535;
-    case cudaDevAttrMaxGridDimZ: return 65535;
-    case cudaDevAttrMaxBlockDimX: return 1024;
-    default: return -1;
+    case cudaDevAttrComputeCapabilityMajor:
+      return kMajor;
+    case cudaDevAttrComputeCapabilityMinor:
+      return kMinor;
+    case cudaDevAttrMultiProcessorCount:
+      return kMultiprocessors;
+    case cudaDevAttrMaxThreadsPerBlock:
+      return 1024;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      return 2048;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      return 48 << 10;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      return 227 << 10;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      return 228 << 10;
+    case cudaDevAttrWarpSize:
+      return 32;
+    case cudaDevAttrMaxGridDimX:
+      return 2147483647;
+    case cudaDevAttrMaxGridDimY:
+      return 65535;
+    case cudaDevAttrMaxGridDimZ:
+      return 65535;
+    case cudaDevAttrMaxBlockDimX:
+      return 1024;
+    default:
+      return -1;
   }
 }
 

@@ -56,7 +56,8 @@ uint64_t DeviceMemory::take(size_t bytes) {
   if (address == 0) return 0;
   next_ = address + round_up(bytes, kPage) + kGap;
   address += kAlignment;  // no page's beginning: only the alignment that the real allocator gives
-  for (auto old = freed_.lower_bound(address - kGap); old != freed_.end() && old->first < next_;) old = freed_.erase(old);
+  for (auto old = freed_.lower_bound(address - kGap); old != freed_.end() && old->first < next_;)
+    old = freed_.erase(old);
   live_[address] = {bytes, ++taken_};
   used_ += bytes;
   ++generation_;
@@ -167,9 +168,12 @@ PinnedMemory::Place PinnedMemory::place(const void* address, size_t bytes) const
 std::string PinnedMemory::describe(const void* address) const {
   std::ostringstream out;
   switch (place(address, 1)) {
-    case Place::elsewhere: return "pageable host memory";
-    case Place::outside: return "pinned host memory that was freed, or the gap behind a block of it";
-    case Place::inside: break;
+    case Place::elsewhere:
+      return "pageable host memory";
+    case Place::outside:
+      return "pinned host memory that was freed, or the gap behind a block of it";
+    case Place::inside:
+      break;
   }
   const auto below = std::prev(live_.upper_bound(static_cast<const uint8_t*>(address)));
   out << static_cast<const uint8_t*>(address) - below->first << " bytes into pinned host memory of " << below->second;

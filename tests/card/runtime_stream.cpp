@@ -163,7 +163,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
   return guarded([&] {
     Event* event = event_of(handle);
     if (!event) return wrong(cudaErrorInvalidResourceHandle, "cudaEventSynchronize of an event that does not exist");
-    if (const cudaError_t status = refuse_captured(*event, "cudaEventSynchronize"); status != cudaSuccess) return status;
+    if (const cudaError_t status = refuse_captured(*event, "cudaEventSynchronize"); status != cudaSuccess)
+      return status;
     if (const cudaError_t status = forbid_in_capture("cudaEventSynchronize"); status != cudaSuccess) return status;
     if (!passed(*event)) run_until(*event->stream, event->place);
     return cudaSuccess;
