@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <sstream>
 
-#include "cudnn_store.h"
-#include "runtime_card.h"
+#include "tests/card/cudnn_store.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

@@ -1,7 +1,7 @@
 // What finalizing a descriptor checks and makes: the heuristics' engines, a plan's text and workspace.
 #include <algorithm>
 
-#include "cudnn_store.h"
+#include "tests/card/cudnn_store.h"
 
 namespace tailseg::card {
 namespace {

@@ -1,12 +1,12 @@
 // From cuDNN's operation graph to numbers, and the numbers as text.
-#include "cudnn_plan.h"
+#include "tests/card/cudnn_plan.h"
 
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 
-#include "cudnn_store.h"
+#include "tests/card/cudnn_store.h"
 
 namespace tailseg::card {
 namespace {

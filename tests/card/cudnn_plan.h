@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "gemm_multiply.h"
+#include "tests/card/gemm_multiply.h"
 
 namespace tailseg::card {
 

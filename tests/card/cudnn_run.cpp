@@ -4,8 +4,8 @@
 #include <cstring>
 #include <sstream>
 
-#include "cudnn_plan.h"
-#include "runtime_card.h"
+#include "tests/card/cudnn_plan.h"
+#include "tests/card/runtime_card.h"
 
 namespace tailseg::card {
 namespace {

@@ -1,4 +1,4 @@
-#include "cudnn_store.h"
+#include "tests/card/cudnn_store.h"
 
 namespace tailseg::card {
 namespace {

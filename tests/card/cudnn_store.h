@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "cudnn_plan.h"
+#include "tests/card/cudnn_plan.h"
 
 namespace tailseg::card {
 

@@ -1,5 +1,5 @@
 // cuBLASLt's calls: what they keep, what they refuse.
-#include "gemm_lt.h"
+#include "tests/card/gemm_lt.h"
 
 using namespace tailseg::card;
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <string>
 
-#include "gemm_multiply.h"
-#include "runtime_card.h"
+#include "tests/card/gemm_multiply.h"
+#include "tests/card/runtime_card.h"
 
 namespace tailseg::card {
 

@@ -1,4 +1,4 @@
-#include "gemm_multiply.h"
+#include "tests/card/gemm_multiply.h"
 
 #include <dnnl.h>
 

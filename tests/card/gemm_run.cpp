@@ -1,7 +1,7 @@
 // The product itself, on the host, and the check of its pointers.
 #include <sstream>
 
-#include "gemm_lt.h"
+#include "tests/card/gemm_lt.h"
 
 namespace tailseg::card {
 namespace {

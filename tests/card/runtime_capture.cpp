@@ -1,5 +1,5 @@
 // Stream capture and graphs: what is written down, what spoils it, and its launch.
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

@@ -1,4 +1,4 @@
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime_memory.h"
+#include "tests/card/runtime_memory.h"
 
 namespace tailseg::card {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

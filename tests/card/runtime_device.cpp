@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <map>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 extern "C" {
 void** __cudaRegisterFatBinary(void* wrapped);

@@ -1,4 +1,4 @@
-#include "runtime_memory.h"
+#include "tests/card/runtime_memory.h"
 
 #include <sys/mman.h>
 

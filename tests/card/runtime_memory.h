@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "ptx.h"
+#include "tests/card/ptx.h"
 
 namespace tailseg::card {
 

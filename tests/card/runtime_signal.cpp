@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 namespace tailseg::card {
 namespace {

@@ -1,7 +1,7 @@
 // Streams and events as programs call them.
 #include <algorithm>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 using namespace tailseg::card;
 

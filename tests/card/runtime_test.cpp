@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime_card.h"
+#include "tests/card/runtime_card.h"
 
 namespace {
 
