@@ -71,6 +71,7 @@ inline uint32_t mask_of(const uint8_t* predicate) {
   for (int i = 0; i < 4; ++i) {
     uint64_t eight;
     std::memcpy(&eight, predicate + 8 * i, 8);
+    eight &= 0x0101010101010101u;  // lanes that never wrote it hold anything
     mask |= static_cast<uint32_t>((eight * 0x0102040810204080u) >> 56) << (8 * i);
   }
   return mask;
