@@ -49,6 +49,13 @@ std::vector<std::string_view> words_of(std::string_view opcode) {
   return words;
 }
 
+void append_word(std::string& opcode, std::string_view word) {
+  if (!opcode.empty()) opcode.append(1, '.');
+  opcode.append(word);
+}
+
+std::string dotted(std::string_view type) { return std::string(1, '.').append(type); }
+
 void Decoder::refuse(const std::string& why) const {
   card::refuse(*module_.text, now_ != nullptr ? now_->line : 1, why);
 }

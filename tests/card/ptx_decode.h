@@ -134,5 +134,7 @@ class Decoder {
 
 // The parts of an opcode between its dots: "ld", "global", "u32".
 std::vector<std::string_view> words_of(std::string_view opcode);
+void append_word(std::string& opcode, std::string_view word);  // with a dot between
+std::string dotted(std::string_view type);                     // "u32" as ".u32"
 
 }  // namespace tailseg::card

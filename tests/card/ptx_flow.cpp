@@ -123,7 +123,7 @@ void Decoder::barrier(const Statement& s) {
     if (part == "aligned")
       in.is_aligned = true;
     else if (part != "cta")
-      word += (word.empty() ? "" : ".") + std::string(part == "barrier" ? "bar" : part);
+      append_word(word, part == "barrier" ? "bar" : part);
   }
   if (word == "bar.warp.sync") {
     count_operands(s, 1, 1);
@@ -164,7 +164,7 @@ void Decoder::group(const Statement& s) {
     if (part == "sync")
       is_sync = true;
     else
-      opcode += (opcode.empty() ? "" : ".") + std::string(part);
+      append_word(opcode, part);
   }
   Instruction in;
   in.flow = Flow::together;

@@ -61,7 +61,7 @@ bool is_loose_word(std::string_view word) {
 void Decoder::move(const Statement& s) {
   count_operands(s, 2, 2);
   const std::vector<std::string_view> words = words_of(s.word);
-  const size_t bytes = bytes_of_type("." + std::string(words.back()));
+  const size_t bytes = bytes_of_type(dotted(words.back()));
   if (s.operands[0].kind == Operand::Kind::vector) return unpack(s, bytes);
   if (s.operands[1].kind == Operand::Kind::vector) return pack(s, bytes);
   const std::string_view name = s.operands[1].name;
@@ -123,7 +123,7 @@ std::vector<Operand> Decoder::elements(const Operand& operand, Instruction& in) 
       refuse(quoted(words[i]) + " is not known");
     in.is_loose = in.is_loose || is_loose_word(words[i]);
   }
-  in.element_bytes = static_cast<uint8_t>(bytes_of_type("." + std::string(words.back())));
+  in.element_bytes = static_cast<uint8_t>(bytes_of_type(dotted(words.back())));
   if (in.element_bytes == 0 || words.back() == "pred") refuse("the type is not known");
   in.count = static_cast<uint8_t>(count);
   const std::vector<Operand> parts =
@@ -187,7 +187,7 @@ void Decoder::load(const Statement& s) {
     in.at[writes.size()] = to.back().at;
     writes.push_back(to.back().at);
   }
-  const std::string type = "." + std::string(words_of(s.word).back());
+  const std::string type = dotted(words_of(s.word).back());
   if (!load_fixed_parameter(s, in, type, to)) {
     memory_access(s, s.operands[1], in, reads);
     in.run = find_load(type, to[0].bytes);
@@ -223,14 +223,14 @@ void Decoder::atomic(const Statement& s) {
     if (space != Space::generic)
       in.space = space;
     else if (!is_ordering(words[i]))
-      operation += (operation.empty() ? "" : ".") + std::string(words[i]);
+      append_word(operation, words[i]);
   }
   in.run = find_atomic(operation);
   if (in.run == nullptr) refuse(quoted(operation) + " is not known");
   const bool has_result = words[0] == "atom";
   const size_t sources = operation.starts_with("cas") ? 2 : 1, first = has_result ? 1 : 0;
   count_operands(s, first + 1 + sources, first + 1 + sources);
-  in.element_bytes = static_cast<uint8_t>(bytes_of_type("." + std::string(words.back())));
+  in.element_bytes = static_cast<uint8_t>(bytes_of_type(dotted(words.back())));
   const Register result = has_result ? destination(s.operands[0]) : Register{};
   in.at[0] = result.at;
   std::vector<uint32_t> reads, writes;

@@ -19,6 +19,19 @@ struct Operation {
 
 using Table = std::unordered_map<std::string, Operation>;
 
+// How a register holds a lane's value: a predicate as a byte, of which the lowest bit counts; lanes that never wrote it
+// hold anything, and anything is no bool.
+template <class T>
+struct Stored {
+  using Type = T;
+  static T value(T x) { return x; }
+};
+template <>
+struct Stored<bool> {
+  using Type = uint8_t;
+  static bool value(uint8_t x) { return (x & 1) != 0; }
+};
+
 template <auto F>
 struct OnLanes;
 
@@ -36,15 +49,20 @@ struct OnLanes<F> {
 
  private:
   static constexpr std::index_sequence_for<A...> kEvery{};
+  template <class T>
+  static T lane(const Instruction& in, WarpState& warp, size_t operand, int i) {
+    return Stored<T>::value(warp.reg<typename Stored<T>::Type>(in.at[operand])[i]);
+  }
   template <size_t... I>
   static void all(const Instruction& in, WarpState& warp, uint32_t lanes, std::index_sequence<I...>) {
-    R result[kLanes];
-    for (int i = 0; i < kLanes; ++i) result[i] = F(warp.reg<A>(in.at[I + 1])[i]...);
-    put(warp.reg<R>(in.at[0]), result, lanes);
+    using Result = typename Stored<R>::Type;
+    Result result[kLanes];
+    for (int i = 0; i < kLanes; ++i) result[i] = F(lane<A>(in, warp, I + 1, i)...);
+    put(warp.reg<Result>(in.at[0]), result, lanes);
   }
   template <size_t... I>
   static void one(const Instruction& in, WarpState& warp, int i, std::index_sequence<I...>) {
-    warp.reg<R>(in.at[0])[i] = F(warp.reg<A>(in.at[I + 1])[i]...);
+    warp.reg<typename Stored<R>::Type>(in.at[0])[i] = F(lane<A>(in, warp, I + 1, i)...);
   }
 };
 
