@@ -17,7 +17,6 @@ constexpr int kIdleRounds = 1000;
 struct Storage {
   LaunchState launch;
   std::vector<WarpState> warps;
-  bool is_taken = false;
 };
 
 class Launch {
