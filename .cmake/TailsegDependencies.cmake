@@ -84,6 +84,9 @@ if(NOT TAILSEG_CUDA STREQUAL "OFF" AND NOT TAILSEG_SANITIZE)
       set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
       list(APPEND CMAKE_CUDA_COMPILE_FEATURES cuda_std_20)
     endif()
+    if(TAILSEG_EMULATED_CARD)  # it reads the PTX out of the programs
+      string(APPEND CMAKE_CUDA_FLAGS " -Xfatbin=-compress=false")
+    endif()
     set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # one runtime in the process, the one that cuDNN and cuBLAS are given too
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)

@@ -58,6 +58,14 @@ function(tailseg_program name)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
+# With TAILSEG_EMULATED_CARD a test finds a GPU, but for those that ask the real libraries what they do without one, and
+# one that trains for longer than an interpreter should.
+function(tailseg_on_emulated_card test)
+  if(TAILSEG_HAS_CUDA AND TAILSEG_EMULATED_CARD AND NOT test MATCHES "^(tensor/(conv_plan|cuda_facts)|detection/mixed_precision|tree/.*)$")
+    set_tests_properties(${test} PROPERTIES ENVIRONMENT LD_PRELOAD=$<TARGET_FILE:tailseg_card>)
+  endif()
+endfunction()
+
 # tailseg_tests(tensor [more libraries]): tests/<room>/*_test.cpp as one executable; each file is one ctest test.
 # ThreadSanitizer gets the files that have threads in them: those that name crew.h, threads or the loader.
 function(tailseg_tests room)
@@ -85,5 +93,6 @@ function(tailseg_tests room)
     string(REGEX REPLACE "_test$" "" test ${stem})
     add_test(NAME ${room}/${test} COMMAND tailseg_test_${room} --filenames-as-tags "[#${stem}]")
     set_tests_properties(${room}/${test} PROPERTIES LABELS ${room} TIMEOUT 600)
+    tailseg_on_emulated_card(${room}/${test})
   endforeach()
 endfunction()

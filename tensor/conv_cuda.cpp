@@ -9,8 +9,6 @@
 // With bfloat16 data no engine takes a float32 bias or writes a float32 gradient of the filters (cuDNN 9.19, asked for
 // every layer of R50-FPN). So the library gets a rounded bias, and its gradient, summed in float32 and rounded once, is
 // widened behind it.
-#include <cstdlib>
-#include <cstring>
 #include <unordered_map>
 
 #include "tensor/conv.h"
@@ -80,15 +78,6 @@ std::vector<Descriptor> ask_heuristics(const Descriptor& graph, const Target& ta
   return heuristics.get_all(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
-// TAILSEG_ANY_ENGINE=1 takes what the library would: to measure what the choice of repeatable engines costs.
-bool any_engine() {
-  static const bool on = [] {
-    const char* setting = std::getenv("TAILSEG_ANY_ENGINE");
-    return setting && std::strcmp(setting, "0") != 0;
-  }();
-  return on;
-}
-
 // Builds the plan of one configuration into `plan`; the reason when it cannot be used.
 std::string try_engine(const Descriptor& config, const ConvPlanKey& key, const Target& target, Plan& plan) {
   Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
@@ -96,7 +85,7 @@ std::string try_engine(const Descriptor& config, const ConvPlanKey& key, const T
   const int64_t index = engine.get<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX).at(0);
   const std::string name = text("engine ", index);
   plan.report.notes = notes_of(engine);
-  if (!engine_is_allowed(plan.report.notes, key) && !any_engine()) {
+  if (!engine_is_allowed(plan.report.notes, key) && !takes_any_engine()) {
     return name + ": not repeatable or not precise enough";
   }
   auto built = std::make_unique<Descriptor>(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
@@ -275,7 +264,7 @@ size_t load_conv_plans(Context& ctx, const std::string& path) {
 }
 
 void save_conv_plans(Context& ctx, const std::string& path) {
-  if (ctx.device().is_cuda() && !any_engine()) ctx.state<CudnnState>().save(path);
+  if (ctx.device().is_cuda() && !takes_any_engine()) ctx.state<CudnnState>().save(path);
 }
 
 std::vector<ConvPlanReport> conv_plan_reports(Context& ctx) {

@@ -6,6 +6,8 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -90,6 +92,14 @@ bool engine_is_allowed(const EngineNotes& notes, const ConvPlanKey& key) {
   // Their transforms lose bits that bfloat16 does not have; in float32 they cost 1e-6.
   if ((notes.winograd || notes.fft) && key.dtype == DType::bfloat16) return false;
   return true;
+}
+
+bool takes_any_engine() {
+  static const bool on = [] {
+    const char* setting = std::getenv("TAILSEG_ANY_ENGINE");
+    return setting && std::strcmp(setting, "0") != 0;
+  }();
+  return on;
 }
 
 size_t PlanFile::load(const std::string& path) {

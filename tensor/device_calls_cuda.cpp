@@ -59,6 +59,9 @@ void throw_cuda_error(cudaError_t status, const char* call) {
     case cudaErrorDevicesUnavailable:
       hint = ". Another process holds the card exclusively, or it fell off the bus (see nvidia-smi)";
       break;
+    case cudaErrorUnknown:
+      hint = ". The card may have been lost (see nvidia-smi and the system's log)";
+      break;
     default:
       break;
   }

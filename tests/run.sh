@@ -5,7 +5,7 @@
 #   bash tests/run.sh cpu asan        only these
 #
 #   cpu      the optimised build (build-cpu/), all tests
-#   cuda     the same with the CUDA back end, wherever nvcc is found (build-cuda/); GPU tests skip without a GPU
+#   cuda     the same with the CUDA back end, wherever nvcc is found (build-cuda/); without a GPU on an emulated one
 #   install  cmake --install, then a project that knows only find_package(tailseg) (tests/consumer/)
 #   offline  a folder of dependencies by tests/bundle_deps.sh, then a build that may use nothing else
 #   asan     AddressSanitizer and UndefinedBehaviorSanitizer (build-asan/)
@@ -40,7 +40,13 @@ build_and_test() {  # preset
 run_cpu() { build_and_test cpu; }
 run_asan() { build_and_test asan; }
 run_tsan() { build_and_test tsan; }
-run_cuda() { build_and_test cuda; }
+run_cuda() {
+  # Where there is no GPU the tests get an emulated one (tests/card), which runs the compiled kernels.
+  local card=ON
+  nvidia-smi -L > /dev/null 2>&1 && card=OFF
+  cmake --preset cuda -DTAILSEG_EMULATED_CARD=$card
+  build_and_test cuda
+}
 
 run_install() {
   cmake --preset cpu > /dev/null

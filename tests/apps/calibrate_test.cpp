@@ -110,8 +110,9 @@ TEST_CASE("a detector that is another than the file describes is calibrated as i
   REQUIRE(shop.run(shop.train("train", {"--max-iters", "2"})) == 0);
   std::ofstream(shop.root / "simcal.toml") << "base = \"tiny.toml\"\n[train.sampler]\ntype = \"repeat_factor\"\n"
                                               "[calibration]\nrecipe = \"simcal\"\n";
-  const std::vector<std::string> words{"tailseg-calibrate",      "--checkpoint", shop.path("train"), "--config",
-                                       shop.path("simcal.toml"), "--dry-run",    "--device",         "cpu"};
+  const std::vector<std::string> words{"tailseg-calibrate", "--checkpoint",           shop.path("train"),
+                                       "--config",          shop.path("simcal.toml"), "--dry-run",
+                                       "--device",          Workshop::device()};
   REQUIRE(shop.run(words) == 0);
   CHECK(shop.said.find("simcal.toml describes, and is calibrated as it is: ") != std::string::npos);
   CHECK(shop.said.find("train.sampler.type is \"random\", the file says \"repeat_factor\"") != std::string::npos);

@@ -15,7 +15,7 @@ struct Trained : Workshop {
   int predict(const std::string& output, std::vector<std::string> more = {}) {
     std::vector<std::string> words{
         "tailseg-predict", "--checkpoint", checkpoint("run", 6), "--output", path(output),
-        "--device",        "cpu",          "--score-threshold",  "0.01",     path("data/images/val")};
+        "--device",        device(),       "--score-threshold",  "0.01",     path("data/images/val")};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   }
@@ -78,7 +78,7 @@ TEST_CASE("imported weights find what their checkpoint finds, once configuration
                                        "--output",
                                        shop.path("again"),
                                        "--device",
-                                       "cpu",
+                                       shop.device(),
                                        "--score-threshold",
                                        "0.01",
                                        shop.path("data/images/val")};

@@ -76,7 +76,7 @@ TEST_CASE("what a user gets wrong is said in one line, and nothing is lost") {
 TEST_CASE("a data set below the working folder is trained on, evaluated and predicted on by its relative name") {
   Workshop shop;
   REQUIRE(shop.run({"tailseg-train", "--config", "tiny.toml", "--set", "data.root=data", "--output", "run", "--device",
-                    "cpu", "--max-iters", "2"},
+                    Workshop::device(), "--max-iters", "2"},
                    shop.root) == 0);
   const std::string checkpoint = "run/checkpoints/iter_0000002.safetensors";
   REQUIRE(shop.run({"tailseg-evaluate", "--checkpoint", checkpoint}, shop.root) == 0);

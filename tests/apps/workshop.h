@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -96,7 +98,17 @@ log_every = 1
   ~Workshop() { fs::remove_all(root); }
 
   std::string path(const std::string& name) const { return (root / name).string(); }
+  // Where models run: the CPU, whatever else there is, or $TAILSEG_TEST_DEVICE. The same for every program, since tests
+  // compare their results bit by bit.
+  static std::string device() {
+    const char* chosen = std::getenv("TAILSEG_TEST_DEVICE");
+    return chosen ? chosen : "cpu";
+  }
   int run(std::vector<std::string> words, const fs::path& folder = ".") {
+    const auto has = [&](const char* option) { return std::find(words.begin(), words.end(), option) != words.end(); };
+    const bool runs_model = words[0] == "tailseg-predict" || words[0] == "tailseg-profile" ||
+                            (words[0] == "tailseg-evaluate" && has("--checkpoint"));
+    if (runs_model && !has("--device")) words.insert(words.end(), {"--device", device()});
     words[0] = kPrograms + words[0];
     const int code = wait_for(start(words, root / "said", folder));
     said = contents(root / "said");
@@ -107,7 +119,7 @@ log_every = 1
   std::vector<std::string> train(const std::string& output, std::vector<std::string> more = {}) const {
     std::vector<std::string> words{
         "tailseg-train", "--config",   path("tiny.toml"), "--set", "data.root=" + path("data"),
-        "--output",      path(output), "--device",        "cpu"};
+        "--output",      path(output), "--device",        device()};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -122,7 +134,7 @@ log_every = 1
                                    "--output",
                                    path(output),
                                    "--device",
-                                   "cpu",
+                                   device(),
                                    "--set",
                                    "calibration.solver.ims_per_batch=4",
                                    "--set",

@@ -7,9 +7,9 @@
 namespace tailseg::card {
 namespace {
 
-size_t memory_limit() {
-  const char* setting = std::getenv("TAILSEG_CARD_MEMORY_MB");
-  return (setting ? std::strtoull(setting, nullptr, 10) : 16384) << 20;
+uint64_t number(const char* name, uint64_t otherwise) {
+  const char* setting = std::getenv(name);
+  return setting ? std::strtoull(setting, nullptr, 10) : otherwise;
 }
 
 bool is_set(const char* name) {
@@ -24,7 +24,12 @@ void lose_the_card(cudaError_t status, const std::string& operation, const char*
 
 }  // namespace
 
-Card::Card() : memory(memory_limit()), eager(is_set("TAILSEG_CARD_EAGER")) { null_stream.null_stream = true; }
+Card::Card()
+    : memory(number("TAILSEG_CARD_MEMORY_MB", 16384) << 20),
+      eager(is_set("TAILSEG_CARD_EAGER")),
+      operations_left(number("TAILSEG_CARD_LOSE_AFTER", UINT64_MAX)) {
+  null_stream.null_stream = true;
+}
 
 Card& card() {
   static Card& only = *new Card;
@@ -77,6 +82,7 @@ void run_until(Stream& stream, int64_t place) {
     const Operation operation = std::move(stream.operations.front());
     stream.operations.pop_front();
     try {
+      if (card().operations_left-- == 0) lose_the_card(cudaErrorUnknown, operation.what, "the card is lost");
       if (card().sticky == cudaSuccess) operation.run();
     } catch (const Fault& fault) {
       lose_the_card(cudaErrorIllegalAddress, operation.what, fault.what());

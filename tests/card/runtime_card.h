@@ -68,6 +68,7 @@ struct Card {
   Stream null_stream;
   cudaError_t sticky = cudaSuccess;  // once a kernel has faulted every call fails
   bool eager = false;
+  uint64_t operations_left;  // then it falls off the bus
 };
 
 Card& card();  // never destroyed: programs call us from their own destructors

@@ -100,6 +100,9 @@ TEST_CASE("torchvision's five losses and gradient norms") {
       REQUIRE(loss.value().to_vector<float>(*ctx)[0] == Approx(expected.find(name)->second[0]).epsilon(1e-4));
     }
     backward(*ctx, losses.total);
+    // Gates of ReLU near zero open or close with the last bit. On the CPU, whose sums lie close to torchvision's, 1e-4
+    // holds; pixels that were changed by one unit in their last place moved these norms by up to 4.5e-4 (13 tries).
+    const double tolerance = ctx->device().is_cuda() ? 1e-3 : 1e-4;
     size_t compared = 0;
     for (const ParameterEntry& entry : model.store.entries()) {
       if (!entry.variable.requires_grad()) continue;
@@ -108,7 +111,7 @@ TEST_CASE("torchvision's five losses and gradient norms") {
       REQUIRE(found != expected.end());
       double squares = 0;
       for (const float g : entry.variable.grad().to_vector<float>(*ctx)) squares += double(g) * g;
-      CHECK(std::sqrt(squares) == Approx(found->second[0]).epsilon(1e-4));
+      CHECK(std::sqrt(squares) == Approx(found->second[0]).epsilon(tolerance));
       ++compared;
     }
     REQUIRE(compared == expected.size() - 5);
