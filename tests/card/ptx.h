@@ -52,10 +52,10 @@ struct LaunchShape {
 struct Kernel;  // one .entry, decoded
 
 struct KernelFacts {
-  std::string name;                      // mangled, as in the PTX
-  std::vector<size_t> parameter_sizes;   // bytes, in order
-  size_t static_shared = 0, local = 0;   // bytes
-  int max_threads = 1024;                // .maxntid or 1024
+  std::string name;                     // mangled, as in the PTX
+  std::vector<size_t> parameter_sizes;  // bytes, in order
+  size_t static_shared = 0, local = 0;  // bytes
+  int max_threads = 1024;               // .maxntid or 1024
 };
 
 class Module {
@@ -63,18 +63,28 @@ class Module {
   // Throws std::runtime_error with the line for anything that the interpreter does not know.
   static std::unique_ptr<Module> parse(std::string text, Memory& memory);
   virtual ~Module() = default;
-  virtual const Kernel* find_kernel(const std::string& name) const = 0;   // null when there is none
-  virtual uint64_t find_variable(const std::string& name) const = 0;      // its device address; 0 when there is none
+  virtual const Kernel* find_kernel(const std::string& name) const = 0;  // null when there is none
+  virtual uint64_t find_variable(const std::string& name) const = 0;     // its device address; 0 when there is none
 };
 
 const KernelFacts& facts_of(const Kernel& kernel);
 
 struct RunOptions {
   uint64_t seed = 0;  // 0: warps run in order between barriers; otherwise in an order drawn from it, anew each time
+  bool counts_sectors = false;
+};
+
+// What a launch did. A request is one access of a warp to global memory; a card answers it in sectors of 32 bytes, and
+// `bytes` of them were asked for.
+struct LaunchCounts {
+  uint64_t warps = 0, instructions = 0, lanes = 0;  // lanes: summed over the instructions of the warps
+  uint64_t longest = 0;                             // instructions of the warp that had most
+  uint64_t requests = 0, sectors = 0, bytes = 0;    // with counts_sectors
+  void add(const LaunchCounts& other);
 };
 
 // Runs the whole grid. arguments[i] points to parameter_sizes[i] bytes. Throws Fault.
-void run(const Kernel& kernel, const LaunchShape& shape, const void* const* arguments, Memory& memory,
-         const RunOptions& options = {});
+LaunchCounts run(const Kernel& kernel, const LaunchShape& shape, const void* const* arguments, Memory& memory,
+                 const RunOptions& options = {});
 
 }  // namespace tailseg::card

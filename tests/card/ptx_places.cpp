@@ -84,6 +84,17 @@ Space space_of(uint64_t& address) {
   return space;
 }
 
+// A request is answered in sectors of 32 bytes, each once however many lanes ask for it. No lane's bytes lie in two.
+void count_sectors(LaunchCounts& counts, const uint64_t (&address)[kLanes], uint32_t lanes, size_t bytes) {
+  uint64_t sectors[kLanes];
+  int asked = 0;
+  for_lanes(lanes, [&](int i) { sectors[asked++] = address[i] / 32; });
+  std::sort(sectors, sectors + asked);
+  ++counts.requests;
+  counts.sectors += static_cast<uint64_t>(std::unique(sectors, sectors + asked) - sectors);
+  counts.bytes += static_cast<uint64_t>(asked) * bytes;
+}
+
 // The common case: all lanes within the range that this instruction found last.
 bool find_in_last_range(const Instruction& in, WarpState& warp, uint32_t lanes, size_t bytes, Places& places) {
   const Memory::Range& range = warp.launch->global.last(in.site);
@@ -111,6 +122,9 @@ void find_places(const Instruction& in, WarpState& warp, uint32_t lanes, size_t 
       if ((places.address[i] & (bytes - 1)) == 0) return;
       warp.fault(in, i, "misaligned: " + std::to_string(bytes) + " bytes at " + hex(places.address[i]));
     });
+  }
+  if (in.space == Space::global && warp.launch->counts_sectors) {
+    count_sectors(warp.launch->counts, places.address, lanes, bytes);
   }
   if (in.space == Space::global && find_in_last_range(in, warp, lanes, bytes, places)) return;
   for_lanes(lanes, [&](int i) {

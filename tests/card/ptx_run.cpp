@@ -25,6 +25,8 @@ class Launch {
       : state_(storage.launch), warps_(storage.warps), random_(options.seed), options_(options) {
     state_.kernel = &kernel;
     state_.shape = shape;
+    state_.counts = {};
+    state_.counts_sectors = options.counts_sectors;
     threads_ = shape.block.x * shape.block.y * shape.block.z;
     count_ = (threads_ + kLanes - 1) / kLanes;
     state_.global.begin(memory, kernel.sites);
@@ -159,6 +161,10 @@ class Launch {
       idle = passed || writes != state_.writes || before != living() ? 0 : idle + 1;
       if (idle > kIdleRounds) stuck("the threads wait in a loop for what never comes");
     }
+    for (uint32_t w = 0; w < count_; ++w) {
+      state_.counts.longest = std::max(state_.counts.longest, warps_[w].instructions);
+    }
+    state_.counts.warps += count_;
   }
 
   uint32_t living() const {
@@ -263,8 +269,18 @@ struct PlainFloats {
 
 }  // namespace
 
-void run(const Kernel& kernel, const LaunchShape& shape, const void* const* arguments, Memory& memory,
-         const RunOptions& options) {
+void LaunchCounts::add(const LaunchCounts& other) {
+  warps += other.warps;
+  instructions += other.instructions;
+  lanes += other.lanes;
+  longest = std::max(longest, other.longest);
+  requests += other.requests;
+  sectors += other.sectors;
+  bytes += other.bytes;
+}
+
+LaunchCounts run(const Kernel& kernel, const LaunchShape& shape, const void* const* arguments, Memory& memory,
+                 const RunOptions& options) {
   const uint64_t threads = uint64_t{shape.block.x} * shape.block.y * shape.block.z;
   if (threads == 0 || threads > static_cast<uint64_t>(kernel.facts.max_threads)) {
     throw Fault("kernel " + kernel.facts.name + " was launched with " + std::to_string(threads) +
@@ -275,6 +291,7 @@ void run(const Kernel& kernel, const LaunchShape& shape, const void* const* argu
   Launch launch(storage, kernel, shape, memory, options);
   launch.pass_arguments(arguments);
   launch.run();
+  return storage.launch.counts;
 }
 
 }  // namespace tailseg::card

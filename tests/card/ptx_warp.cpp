@@ -37,6 +37,7 @@ std::string at_line(const Kernel& kernel, int line) {
 void WarpState::begin_block(uint32_t lanes) {
   alive = lanes;
   gathering = at_barrier = active = 0;
+  instructions = 0;
   highest_first = false;
   std::fill(std::begin(pcs), std::end(pcs), 0u);
   for (const UnsetRegister& r : launch->kernel->unset) {
@@ -47,6 +48,7 @@ void WarpState::begin_block(uint32_t lanes) {
 
 void WarpState::run() {
   turns_left_ = kTurn;
+  uint64_t executed = 0, lanes_of_all = 0;
   const Instruction* code = launch->kernel->code.data();
   while (regroup()) {
     for (;;) {
@@ -56,6 +58,8 @@ void WarpState::run() {
         const uint32_t mask = mask_of(registers + in.guard);
         lanes &= in.guard_is_negated ? ~mask : mask;
       }
+      ++executed;
+      lanes_of_all += static_cast<uint64_t>(__builtin_popcount(lanes));
       if (in.flow == Flow::next) {
         if (lanes != 0) in.run(in, *this, lanes);
         if (++pc >= limit) break;
@@ -65,6 +69,9 @@ void WarpState::run() {
     }
     leave_group();
   }
+  instructions += executed;
+  launch->counts.instructions += executed;
+  launch->counts.lanes += lanes_of_all;
 }
 
 // Whatever is not simply followed by the next instruction. False when the group may have to part.

@@ -19,6 +19,8 @@ struct LaunchState {
   std::vector<uint8_t> parameters;
   uint64_t clock = 0;   // counts the turns of warps and their branches
   uint64_t writes = 0;  // counts writes to memory: who waits in a loop for ever sees none
+  LaunchCounts counts;
+  bool counts_sectors = false;
 };
 
 struct WarpState {
@@ -27,6 +29,7 @@ struct WarpState {
   LaunchState* launch = nullptr;
   LocalMemory local;
   uint32_t number = 0;
+  uint64_t instructions = 0;  // in this block
 
   uint32_t alive = 0;      // lanes that have not ended
   uint32_t gathering = 0;  // of them, waiting for lanes of their member mask

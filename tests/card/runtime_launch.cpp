@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/card/runtime_card.h"
+#include "tests/card/runtime_report.h"
 
 using namespace tailseg::card;
 
@@ -167,7 +168,9 @@ cudaError_t launch(Function& function, const Configuration& c, void** arguments)
   return enqueue(*stream, {"kernel " + facts.name, [kernel, shape, kept = std::move(kept)] {
                              std::vector<const void*> pointers;
                              for (const std::vector<char>& argument : kept) pointers.push_back(argument.data());
-                             run(*kernel, shape, pointers.data(), card().memory, {next_seed()});
+                             const RunOptions options{next_seed(), is_reported()};
+                             const LaunchCounts counts = run(*kernel, shape, pointers.data(), card().memory, options);
+                             if (options.counts_sectors) report_launch(facts_of(*kernel).name, counts);
                            }});
 }
 
