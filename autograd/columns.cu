@@ -47,7 +47,7 @@ MaskedGradient mask_and_sum(Context& ctx, const Tensor& dy, const Tensor& y, boo
     const Scalar* kept = y.defined() ? y.data<Scalar>() : nullptr;
     Scalar* masked = y.defined() ? out.dy.data<Scalar>() : nullptr;
     Real* to = want_sums ? partial.data<Real>() : nullptr;
-    dispatch_pack<Scalar>(cuda, columns, {dy.raw(), kept, masked}, [&]<int64_t kPack>() {
+    dispatch_pack<Scalar>(cuda, columns, {dy.raw(), kept, masked, to}, [&]<int64_t kPack>() {
       for_each_item(
           ctx, chunks == 0 ? 0 : chunks * ((columns + tile - 1) / tile),
           MaskedColumnSums<Scalar, kPack>{dy.data<Scalar>(), kept, masked, to, rows, columns, chunk_rows, tile});

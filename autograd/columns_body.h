@@ -3,8 +3,7 @@
 // threads.
 #pragma once
 
-#include "tensor/body.h"
-#include "tensor/pack.h"
+#include "tensor/channel_run.h"
 
 namespace tailseg {
 
@@ -37,8 +36,7 @@ struct MaskedColumnSums {
       for (int64_t c = left + group.rank() * kPack; c < right; c += group.size() * kPack) {
         Real sums[kPack] = {};
         for (int64_t row = begin; row < end; ++row) add_pack_of(row * columns + c, sums);
-        if (!partial) continue;
-        for (int64_t v = 0; v < kPack; ++v) partial[chunk * columns + c + v] = sums[v];
+        if (partial) write_run<kPack, kPack>(partial + chunk * columns + c, sums, kPack);
       }
     }
   }

@@ -24,15 +24,23 @@ struct MaxPoolForward {
   Scalar* y;
   uint8_t* tap;
 
+  // Items of `pixels` outputs (of the backward pass: inputs).
+  TS_HD static int64_t items(const PoolSizes& g, int64_t pixels) { return kPack > 1 ? pixels * (g.c / kPack) : pixels; }
+
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    constexpr int64_t kRun = kChannelRun<Group, 64, kPack>;
-    for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
-      pool<kRun>(item, c, math::min(kRun, g.c - c));
+    if constexpr (kPack > 1) {
+      pool<kPack>(item / (g.c / kPack), item % (g.c / kPack) * kPack, kPack);
+    } else {
+      constexpr int64_t kRun = kChannelRun<Group, 64>;
+      for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
+        pool<kRun>(item, c, math::min(kRun, g.c - c));
+      }
     }
   }
-  Cost cost(int64_t items) const {
-    const double outputs = double(items * g.c), inputs = outputs / double(g.p * g.q) * double(g.h * g.w);
+  Cost cost(int64_t count) const {
+    const double outputs = double(kPack > 1 ? count * kPack : count * g.c),
+                 inputs = outputs / double(g.p * g.q) * double(g.h * g.w);
     return {sizeof(Scalar) * (inputs + outputs) + outputs, outputs * double(g.window * g.window)};
   }
 
@@ -82,12 +90,11 @@ struct MaxPoolForward {
   }
 };
 
-// One item = one input pixel; lanes walk the channels, a pack or a run at a time, and gather from the windows that this
-// pixel won.
+// One item = one input pixel, or one pack of its channels, as above; it gathers from the windows that this pixel won.
 template <class Scalar, int64_t kPack = 1>
 struct MaxPoolBackward {
   static constexpr const char* name = "max_pool_backward";
-  static constexpr Lanes lanes = Lanes::warp;
+  static constexpr Lanes lanes = kPack > 1 ? Lanes::one : Lanes::warp;
   using Real = ComputeType<Scalar>;
   PoolSizes g;
   const Scalar* dy;
@@ -96,13 +103,18 @@ struct MaxPoolBackward {
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    constexpr int64_t kRun = kChannelRun<Group, 64, kPack>;
-    for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
-      gather<kRun>(item, c, math::min(kRun, g.c - c));
+    if constexpr (kPack > 1) {
+      gather<kPack>(item / (g.c / kPack), item % (g.c / kPack) * kPack, kPack);
+    } else {
+      constexpr int64_t kRun = kChannelRun<Group, 64>;
+      for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
+        gather<kRun>(item, c, math::min(kRun, g.c - c));
+      }
     }
   }
-  Cost cost(int64_t items) const {
-    const double inputs = double(items * g.c), outputs = inputs / double(g.h * g.w) * double(g.p * g.q);
+  Cost cost(int64_t count) const {
+    const double inputs = double(kPack > 1 ? count * kPack : count * g.c),
+                 outputs = inputs / double(g.h * g.w) * double(g.p * g.q);
     return {sizeof(Scalar) * (inputs + outputs) + outputs, 2 * outputs * double(g.window * g.window)};
   }
 

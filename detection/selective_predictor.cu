@@ -1,5 +1,6 @@
 #include "detection/selective_predictor.h"
 
+#include "autograd/columns_body.h"
 #include "detection/selective_predictor_body.h"
 #include "tensor/launch.h"
 
@@ -35,10 +36,22 @@ void forward(Context& ctx, const Layer& l, const Tensor& y) {
                                          {Real(l.norm.temperature), Real(l.norm.power), Real(l.norm.eps)}});
 }
 
+// Each RoI's tiles added up: [R * tiles, columns] to [R, columns]. A class may own most of the RoIs, and one item adds
+// for a class; on a card the many tiles are better added before, an item for each RoI.
+template <class Real>
+Tensor add_tiles(Context& ctx, const SelectiveShape& s, const Tensor& tiles) {
+  if (!tiles.defined()) return {};
+  const int64_t columns = tiles.elements() / (s.rois * s.tiles), kTile = AddChunks<Real>::kTile;
+  const Tensor sums = Tensor::empty(ctx, {s.rois, columns}, tiles.dtype());
+  for_each_item(ctx, s.rois * ((columns + kTile - 1) / kTile),
+                AddChunks<Real>{tiles.data<Real>(), sums.data<Real>(), s.rois * s.tiles, columns, s.tiles});
+  return sums;
+}
+
 template <class Scalar>
 void backward(Context& ctx, const Layer& l, const Tensor& dy) {
   using Real = ComputeType<Scalar>;
-  const SelectiveShape& s = l.shape;
+  SelectiveShape s = l.shape;
   Tensor dx, dw, db, dw_tiles, db_tiles;
   if (l.x.requires_grad()) dx = l.x.grad_destination(ctx);
   if (l.w.requires_grad()) {
@@ -49,11 +62,22 @@ void backward(Context& ctx, const Layer& l, const Tensor& dy) {
     db = l.b.grad_destination(ctx);
     db_tiles = Tensor::empty(ctx, {s.rois * s.tiles, s.outputs}, dtype_of<Real>());
   }
-  for_each_item(ctx, s.rois * s.tiles,
-                SelectiveBackward<Scalar>{s, l.x.value().data<Scalar>(), l.filters.data<Scalar>(), dy.data<Real>(),
-                                          l.label.data<int32_t>(), data_or_null<Scalar>(dx),
-                                          data_or_null<Real>(dw_tiles), data_or_null<Real>(db_tiles),
-                                          data_or_null<Real>(l.factor), data_or_null<Real>(l.bend)});
+  const bool cuda = ctx.device().is_cuda();
+  const Scalar* x = l.x.value().data<Scalar>();
+  dispatch_pack<Scalar>(
+      cuda, s.features, {x, l.filters.raw(), data_or_null<Scalar>(dx), data_or_null<Real>(dw_tiles)},
+      [&]<int64_t kPack>() {
+        for_each_item(ctx, s.rois * s.tiles,
+                      SelectiveBackward<Scalar, kPack>{s, x, l.filters.data<Scalar>(), dy.data<Real>(),
+                                                       l.label.data<int32_t>(), data_or_null<Scalar>(dx),
+                                                       data_or_null<Real>(dw_tiles), data_or_null<Real>(db_tiles),
+                                                       data_or_null<Real>(l.factor), data_or_null<Real>(l.bend)});
+      });
+  if (cuda && s.rois > 0 && s.tiles > 1) {
+    dw_tiles = add_tiles<Real>(ctx, s, dw_tiles);
+    db_tiles = add_tiles<Real>(ctx, s, db_tiles);
+    s.tiles = 1;
+  }
   if (dw.defined() || db.defined()) {
     for_each_item(
         ctx, s.filters,

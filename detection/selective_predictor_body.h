@@ -79,11 +79,11 @@ struct SelectiveForward {
   }
 };
 
-// dx, and each tile's share of its class's dw and db. One item = one tile; lanes walk the features.
-template <class Scalar>
+// dx, and each tile's share of its class's dw and db. One item = one tile; lanes walk packs of features.
+template <class Scalar, int64_t kPack = 1>
 struct SelectiveBackward {
   static constexpr const char* name = "selective_backward";
-  static constexpr Lanes lanes = Lanes::block;
+  static constexpr Lanes lanes = kPack > 1 ? Lanes::warp : Lanes::block;
   using Real = ComputeType<Scalar>;
   SelectiveShape shape;
   const Scalar* x;
@@ -100,10 +100,10 @@ struct SelectiveBackward {
   TS_HD void operator()(Group group, int64_t item) const {
     const int64_t roi = item / shape.tiles, begin = item % shape.tiles * shape.tile;
     const int64_t end = math::min(begin + shape.tile, shape.positions), k = shape.filter(labels[roi]);
-    constexpr int64_t kRun = kChannelRun<Group, 128>;
+    constexpr int64_t kRun = kChannelRun<Group, 128, kPack>;
     for (int64_t f = group.rank() * kRun; f < shape.features; f += group.size() * kRun) {
       const int64_t count = math::min(kRun, shape.features - f);
-      if (dx && k < 0) clear(dx + (roi * shape.positions + begin) * shape.features + f, end - begin, count);
+      if (dx && k < 0) clear<kRun>(dx + (roi * shape.positions + begin) * shape.features + f, end - begin, count);
       if (dx && k >= 0) input_gradient<kRun>(roi, begin, end, k, f, count);
       if (dw_tiles && k >= 0) filter_gradient<kRun>(item, roi, begin, end, f, count);
     }
@@ -124,10 +124,10 @@ struct SelectiveBackward {
   TS_HD Real scaled(Real seed, int64_t roi, int64_t p) const {
     return factor ? seed * factor[roi * shape.positions + p] : seed;
   }
+  template <int64_t kRun>
   TS_HD void clear(Scalar* to, int64_t rows, int64_t count) const {
-    for (int64_t p = 0; p < rows; ++p) {
-      for (int64_t v = 0; v < count; ++v) to[p * shape.features + v] = Scalar(Real(0));
-    }
+    const Real zeros[kRun] = {};
+    for (int64_t p = 0; p < rows; ++p) write_run<kRun, kPack>(to + p * shape.features, zeros, count);
   }
   template <int64_t kRun>
   TS_HD void input_gradient(int64_t roi, int64_t begin, int64_t end, int64_t k, int64_t f, int64_t count) const {
@@ -135,14 +135,13 @@ struct SelectiveBackward {
       const Real* seed = dy + (roi * shape.positions + p) * shape.outputs;
       Real sums[kRun] = {};
       for (int64_t j = 0; j < shape.outputs; ++j) {
-        add_scaled<kRun>(sums, scaled(seed[j], roi, p), w + (k * shape.outputs + j) * shape.features + f, count);
+        add_scaled<kRun, kPack>(sums, scaled(seed[j], roi, p), w + (k * shape.outputs + j) * shape.features + f, count);
       }
       if (bend) {
         const Real back = -seed[0] * bend[roi * shape.positions + p];
-        add_scaled<kRun>(sums, back, x + (roi * shape.positions + p) * shape.features + f, count);
+        add_scaled<kRun, kPack>(sums, back, x + (roi * shape.positions + p) * shape.features + f, count);
       }
-      Scalar* to = dx + (roi * shape.positions + p) * shape.features + f;
-      for (int64_t v = 0; v < count; ++v) to[v] = Scalar(sums[v]);
+      write_run<kRun, kPack>(dx + (roi * shape.positions + p) * shape.features + f, sums, count);
     }
   }
   template <int64_t kRun>
@@ -150,11 +149,10 @@ struct SelectiveBackward {
     for (int64_t j = 0; j < shape.outputs; ++j) {
       Real sums[kRun] = {};
       for (int64_t p = begin; p < end; ++p) {
-        add_scaled<kRun>(sums, scaled(dy[(roi * shape.positions + p) * shape.outputs + j], roi, p),
-                         x + (roi * shape.positions + p) * shape.features + f, count);
+        add_scaled<kRun, kPack>(sums, scaled(dy[(roi * shape.positions + p) * shape.outputs + j], roi, p),
+                                x + (roi * shape.positions + p) * shape.features + f, count);
       }
-      Real* to = dw_tiles + (item * shape.outputs + j) * shape.features + f;
-      for (int64_t v = 0; v < count; ++v) to[v] = sums[v];
+      write_run<kRun, kPack>(dw_tiles + (item * shape.outputs + j) * shape.features + f, sums, count);
     }
   }
 };

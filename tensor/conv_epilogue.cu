@@ -13,7 +13,7 @@ void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epil
     using Real = ComputeType<Scalar>;
     const Real* bias = epilogue.bias ? epilogue.bias->data<Real>() : nullptr;
     const Scalar* residual = epilogue.residual ? epilogue.residual->data<Scalar>() : nullptr;
-    dispatch_pack<Scalar>(ctx.device().is_cuda(), channels, {y.raw(), residual}, [&]<int64_t kPack>() {
+    dispatch_pack<Scalar>(ctx.device().is_cuda(), channels, {y.raw(), residual, bias}, [&]<int64_t kPack>() {
       for_each_item(ctx, y.elements() / channels,
                     ConvEpilogueBody<Scalar, kPack>{y.data<Scalar>(), bias, residual, channels, epilogue.relu});
     });

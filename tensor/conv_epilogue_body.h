@@ -23,9 +23,11 @@ struct ConvEpilogueBody {
       Scalar* mine = y + pixel * channels + c;
       Pack<Scalar, kPack> pack = read_pack<kPack>(mine, 0), other{};
       if (residual) other = read_pack<kPack>(residual + pixel * channels + c, 0);
+      Pack<Real, kPack> added{};
+      if (bias) added = read_pack<kPack>(bias + c, 0);
       for (int64_t v = 0; v < kPack; ++v) {
         Real value = Real(pack.at[v]);
-        if (bias) value += bias[c + v];
+        if (bias) value += added.at[v];
         if (residual) value += Real(other.at[v]);
         pack.at[v] = Scalar(relu ? math::max(value, Real(0)) : value);
       }

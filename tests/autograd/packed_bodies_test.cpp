@@ -99,8 +99,8 @@ TEMPLATE_TEST_CASE("max pooling in packs", "", float, BFloat16) {
   std::vector<uint8_t> tap(dy.size(), 99), tap_packed(dy.size(), 98);
   run_solo(32, MaxPoolForward<TestType>{g, x.data(), y.data(), tap.data()});
   run_solo(112, MaxPoolBackward<TestType>{g, dy.data(), tap.data(), dx.data()});
-  crew::run(2, 32, MaxPoolForward<TestType, kPack>{g, x.data(), y_packed.data(), tap_packed.data()});
-  crew::run(2, 112, MaxPoolBackward<TestType, kPack>{g, dy.data(), tap_packed.data(), dx_packed.data()});
+  crew::run(2, 32 * 3, MaxPoolForward<TestType, kPack>{g, x.data(), y_packed.data(), tap_packed.data()});
+  crew::run(2, 112 * 3, MaxPoolBackward<TestType, kPack>{g, dy.data(), tap_packed.data(), dx_packed.data()});
   REQUIRE(floats(y) == floats(y_packed));
   REQUIRE(tap == tap_packed);
   REQUIRE(floats(dx) == floats(dx_packed));

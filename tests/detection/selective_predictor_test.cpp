@@ -279,7 +279,7 @@ TEST_CASE("selective predictors refuse what does not fit") {
 TEST_CASE("selective predictors' bodies agree on one lane and on a crew") {
   // Plain with two outputs a position; normalised, with shared filters, with one.
   for (const bool normalized : {false, true}) {
-    const int64_t rois = 10, positions = 6, outputs = normalized ? 1 : 2, features = 35, sets = normalized ? 3 : 5,
+    const int64_t rois = 10, positions = 6, outputs = normalized ? 1 : 2, features = 36, sets = normalized ? 3 : 5,
                   tile = 4, tiles = 2;
     const std::vector<int32_t> tail{0, 2, 1, 2, 2};
     const SelectiveShape shape{
@@ -293,7 +293,7 @@ TEST_CASE("selective predictors' bodies agree on one lane and on a crew") {
     struct Result {
       std::vector<float> y, dx, dw, db, dw_tiles, db_tiles, factor, bend;
     };
-    auto with = [&](auto run) {
+    auto with = [&]<int64_t kPack>(std::integral_constant<int64_t, kPack>, auto run) {
       auto fresh = [](int64_t n) { return std::vector<float>(size_t(n), NAN); };
       Result r{fresh(rois * positions * outputs),
                fresh(rois * positions * features),
@@ -307,23 +307,31 @@ TEST_CASE("selective predictors' bodies agree on one lane and on a crew") {
       run(rois * tiles,
           SelectiveForward<float>{
               shape, x.data(), w.data(), b.data(), kLabels.data(), r.y.data(), factor, bend, {20, 1, 1e-6f}});
-      run(rois * tiles, SelectiveBackward<float>{shape, x.data(), w.data(), dy.data(), kLabels.data(), r.dx.data(),
-                                                 r.dw_tiles.data(), r.db_tiles.data(), factor, bend});
+      run(rois * tiles,
+          SelectiveBackward<float, kPack>{shape, x.data(), w.data(), dy.data(), kLabels.data(), r.dx.data(),
+                                          r.dw_tiles.data(), r.db_tiles.data(), factor, bend});
       run(sets, SelectiveFilterGradient<float>{shape, kLabels.data(), r.dw_tiles.data(), r.db_tiles.data(), r.dw.data(),
                                                r.db.data()});
       return r;
     };
-    const Result solo = with([](int64_t items, const auto& body) {
+    constexpr std::integral_constant<int64_t, 1> by_element;
+    constexpr std::integral_constant<int64_t, 4> by_pack;
+    const Result solo = with(by_element, [](int64_t items, const auto& body) {
       for (int64_t item = 0; item < items; ++item) body(Solo{}, item);
     });
-    const Result crews = with([](int64_t items, const auto& body) { crew::run(4, items, body); });
+    const auto on_crew = [](int64_t items, const auto& body) { crew::run(4, items, body); };
+    const Result crews = with(by_element, on_crew), packed = with(by_pack, on_crew);
     auto close = [](const std::vector<float>& a, const std::vector<float>& c) {
       for (size_t i = 0; i < a.size(); ++i) REQUIRE(a[i] == Approx(c[i]).epsilon(1e-5).margin(1e-5));
     };
     if (!normalized) {
       REQUIRE(solo.dx == crews.dx);  // no sum goes over lanes in these
       REQUIRE(solo.dw == crews.dw);
+      REQUIRE(solo.dx == packed.dx);
+      REQUIRE(solo.dw == packed.dw);
     }
+    close(solo.dx, packed.dx);
+    close(solo.dw, packed.dw);
     close(solo.dx, crews.dx);
     close(solo.dw, crews.dw);
     close(solo.y, crews.y);
