@@ -17,7 +17,7 @@ struct PoolSizes {
 template <class Scalar, int64_t kPack = 1>
 struct MaxPoolForward {
   static constexpr const char* name = "max_pool_forward";
-  static constexpr Lanes lanes = Lanes::warp;
+  static constexpr Lanes lanes = kPack > 1 ? Lanes::one : Lanes::warp;
   using Real = ComputeType<Scalar>;
   PoolSizes g;
   const Scalar* x;

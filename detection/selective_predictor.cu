@@ -79,10 +79,16 @@ void backward(Context& ctx, const Layer& l, const Tensor& dy) {
     s.tiles = 1;
   }
   if (dw.defined() || db.defined()) {
-    for_each_item(
-        ctx, s.filters,
-        SelectiveFilterGradient<Real>{s, l.label.data<int32_t>(), data_or_null<Real>(dw_tiles),
-                                      data_or_null<Real>(db_tiles), data_or_null<Real>(dw), data_or_null<Real>(db)});
+    dispatch_pack<Real>(cuda, s.features, {data_or_null<Real>(dw_tiles), data_or_null<Real>(dw)}, [&]<int64_t kPack>() {
+      SelectiveFilterGradient<Real, kPack> body{s,
+                                                l.label.data<int32_t>(),
+                                                data_or_null<Real>(dw_tiles),
+                                                data_or_null<Real>(db_tiles),
+                                                data_or_null<Real>(dw),
+                                                data_or_null<Real>(db)};
+      if (cuda) body.parts = body.most_parts();
+      for_each_item(ctx, s.filters * body.parts, body);
+    });
   }
   if (dx.defined()) l.x.accumulate(ctx, dx);
   if (dw.defined()) l.w.accumulate(ctx, dw);

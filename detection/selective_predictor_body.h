@@ -157,60 +157,92 @@ struct SelectiveBackward {
   }
 };
 
-// Adds the tiles of each filter's RoIs, in their order. One item = one class's filters; lanes walk the features.
-template <class Real>
+// Adds the tiles of each class's RoIs, in their order. One item = one part of one class's filters; lanes walk its
+// features. A CPU has one part a class, a card many: whoever looks for a class's RoIs does so for one output and kPart
+// features.
+template <class Real, int64_t kPack = 1>
 struct SelectiveFilterGradient {
   static constexpr const char* name = "selective_filter_gradient";
-  static constexpr Lanes lanes = Lanes::block;
+  static constexpr Lanes lanes = Lanes::warp;
+  static constexpr int64_t kPart = 128;
   SelectiveShape shape;
   const int32_t* labels;
   const Real* dw_tiles;
   const Real* db_tiles;
   Real* dw;  // [K * J, F] or null
   Real* db;  // [K * J] or null
+  int64_t parts = 1;
+
+  TS_HD int64_t parts_of_output() const { return (shape.features + kPart - 1) / kPart; }
+  int64_t most_parts() const { return shape.outputs * parts_of_output(); }
 
   template <class Group>
-  TS_HD void operator()(Group group, int64_t k) const {
+  TS_HD void operator()(Group group, int64_t item) const {
+    const int64_t k = item / parts;
     // Most of a thousand classes have no RoI in a batch: look for the first one before anything else.
     const int64_t first = -max_over<int64_t>(group, shape.rois, -shape.rois, [&](int64_t roi) {
       return shape.filter(labels[roi]) == k ? -roi : -shape.rois;
     });
-    constexpr int64_t kRun = kChannelRun<Group, 128>;
-    for (int64_t j = 0; dw && j < shape.outputs; ++j) {
-      for (int64_t f = group.rank() * kRun; f < shape.features; f += group.size() * kRun) {
-        add_filters<kRun>(k, j, first, f, math::min(kRun, shape.features - f));
+    constexpr int64_t kRun = kChannelRun<Group, kPart, kPack>;
+    const int64_t whole = shape.outputs * parts_of_output();
+    for (int64_t part = item % parts; dw && part < whole; part += parts) {
+      const int64_t j = part / parts_of_output(), begin = part % parts_of_output() * kPart;
+      const int64_t end = math::min(begin + kPart, shape.features);
+      // Every lane looks for RoIs, also one that has no features left.
+      for (int64_t f = begin + group.rank() * kRun; f - group.rank() * kRun < end; f += group.size() * kRun) {
+        add_filters<kRun>(group, k, j, first, f, math::min(kRun, end - f));
       }
     }
-    for (int64_t j = group.rank(); db && j < shape.outputs; j += group.size()) {
+    if (!db || item % parts != 0) return;
+    for (int64_t j = 0; j < shape.outputs; ++j) {
       Real total = Real(0);
-      for (int64_t roi = first; roi < shape.rois; ++roi) {
-        if (shape.filter(labels[roi]) != k) continue;
+      for_each_roi(group, k, first, [&](int64_t roi) {
         for (int64_t tile = roi * shape.tiles; tile < (roi + 1) * shape.tiles; ++tile) {
           total += db_tiles[tile * shape.outputs + j];
         }
-      }
-      db[k * shape.outputs + j] = total;
+      });
+      if (group.rank() == 0) db[k * shape.outputs + j] = total;
     }
   }
   Cost cost(int64_t items) const {
     const double tiles = double(shape.rois) * double(shape.tiles) * double(shape.outputs);
-    return {(sizeof(Real) * (tiles + double(items * shape.outputs))) * double(shape.features),
+    const double classes = double(items) / double(parts);
+    return {(sizeof(Real) * (tiles + classes * double(shape.outputs))) * double(shape.features),
             tiles * double(shape.features) + double(items) * double(shape.rois) * 3};
   }
 
  private:
-  template <int64_t kRun>
-  TS_HD void add_filters(int64_t k, int64_t j, int64_t first, int64_t f, int64_t count) const {
-    Real sums[kRun] = {};
-    for (int64_t roi = first; roi < shape.rois; ++roi) {
-      if (shape.filter(labels[roi]) != k) continue;
-      for (int64_t tile = roi * shape.tiles; tile < (roi + 1) * shape.tiles; ++tile) {
-        const Real* part = dw_tiles + (tile * shape.outputs + j) * shape.features + f;
-        for (int64_t v = 0; v < count; ++v) sums[v] += part[v];
+  // Class k's RoIs in their order, from the first one on. Many lanes look at as many RoIs at once.
+  template <class Group, class Visit>
+  TS_HD void for_each_roi(Group group, int64_t k, int64_t first, Visit visit) const {
+    if constexpr (Group::kSolo) {
+      for (int64_t roi = first; roi < shape.rois; ++roi) {
+        if (shape.filter(labels[roi]) == k) visit(roi);
+      }
+    } else {
+      for (int64_t begin = first; begin < shape.rois; begin += group.size()) {
+        const int64_t mine = begin + group.rank();
+        bool waits = mine < shape.rois && shape.filter(labels[mine]) == k;
+        for (;;) {
+          const int64_t next = -group.max(waits ? -mine : -shape.rois);
+          if (next == shape.rois) break;
+          visit(next);
+          waits = waits && mine != next;
+        }
       }
     }
-    Real* to = dw + (k * shape.outputs + j) * shape.features + f;
-    for (int64_t v = 0; v < count; ++v) to[v] = sums[v];
+  }
+
+  template <int64_t kRun, class Group>
+  TS_HD void add_filters(Group group, int64_t k, int64_t j, int64_t first, int64_t f, int64_t count) const {
+    Real sums[kRun] = {};
+    for_each_roi(group, k, first, [&](int64_t roi) {
+      if (count <= 0) return;
+      for (int64_t tile = roi * shape.tiles; tile < (roi + 1) * shape.tiles; ++tile) {
+        add_scaled<kRun, kPack>(sums, Real(1), dw_tiles + (tile * shape.outputs + j) * shape.features + f, count);
+      }
+    });
+    if (count > 0) write_run<kRun, kPack>(dw + (k * shape.outputs + j) * shape.features + f, sums, count);
   }
 };
 

@@ -279,7 +279,7 @@ TEST_CASE("selective predictors refuse what does not fit") {
 TEST_CASE("selective predictors' bodies agree on one lane and on a crew") {
   // Plain with two outputs a position; normalised, with shared filters, with one.
   for (const bool normalized : {false, true}) {
-    const int64_t rois = 10, positions = 6, outputs = normalized ? 1 : 2, features = 36, sets = normalized ? 3 : 5,
+    const int64_t rois = 10, positions = 6, outputs = normalized ? 1 : 2, features = 132, sets = normalized ? 3 : 5,
                   tile = 4, tiles = 2;
     const std::vector<int32_t> tail{0, 2, 1, 2, 2};
     const SelectiveShape shape{
@@ -310,8 +310,10 @@ TEST_CASE("selective predictors' bodies agree on one lane and on a crew") {
       run(rois * tiles,
           SelectiveBackward<float, kPack>{shape, x.data(), w.data(), dy.data(), kLabels.data(), r.dx.data(),
                                           r.dw_tiles.data(), r.db_tiles.data(), factor, bend});
-      run(sets, SelectiveFilterGradient<float>{shape, kLabels.data(), r.dw_tiles.data(), r.db_tiles.data(), r.dw.data(),
-                                               r.db.data()});
+      SelectiveFilterGradient<float, kPack> filters{shape,       kLabels.data(), r.dw_tiles.data(), r.db_tiles.data(),
+                                                    r.dw.data(), r.db.data()};
+      if (kPack > 1) filters.parts = filters.most_parts();
+      run(sets * filters.parts, filters);
       return r;
     };
     constexpr std::integral_constant<int64_t, 1> by_element;
