@@ -34,9 +34,9 @@ struct MaskedColumnSums {
       walk_rows(begin, end, left, right, partial ? partial + chunk * columns : nullptr);
     } else {
       for (int64_t c = left + group.rank() * kPack; c < right; c += group.size() * kPack) {
-        Real sums[kPack] = {};
-        for (int64_t row = begin; row < end; ++row) add_pack_of(row * columns + c, sums);
-        if (partial) write_run<kPack, kPack>(partial + chunk * columns + c, sums, kPack);
+        Pack<Real, kPack> sums{};
+        for (int64_t row = begin; row < end; ++row) add_pack_of((row * columns + c) / kPack, sums.at);
+        if (partial) write_pack<kPack>(partial, (chunk * columns + c) / kPack, sums);
       }
     }
   }
@@ -46,13 +46,17 @@ struct MaskedColumnSums {
 
  private:
   TS_HD void add_pack_of(int64_t at, Real* sums) const {
-    Pack<Scalar, kPack> g = read_pack<kPack>(dy + at, 0);
+    Pack<Scalar, kPack> g = read_pack<kPack>(dy, at);
     if (y) {
-      const Pack<Scalar, kPack> kept = read_pack<kPack>(y + at, 0);
-      for (int64_t v = 0; v < kPack; ++v) g.at[v] = Real(kept.at[v]) > Real(0) ? g.at[v] : Scalar(Real(0));
-      write_pack<kPack>(masked + at, 0, g);
+      const Pack<Scalar, kPack> kept = read_pack<kPack>(y, at);
+      Real open[kPack];
+      for (int64_t v = 0; v < kPack; ++v) open[v] = Real(kept.at[v]) > Real(0) ? Real(g.at[v]) : Real(0);
+      for (int64_t v = 0; v < kPack; ++v) g.at[v] = Scalar(open[v]);
+      write_pack<kPack>(masked, at, g);
+      for (int64_t v = 0; v < kPack; ++v) sums[v] += open[v];
+    } else {
+      for (int64_t v = 0; v < kPack; ++v) sums[v] += Real(g.at[v]);
     }
-    for (int64_t v = 0; v < kPack; ++v) sums[v] += Real(g.at[v]);
   }
 
   TS_HD void walk_rows(int64_t begin, int64_t end, int64_t left, int64_t right, Real* sums) const {

@@ -22,11 +22,9 @@ struct BFloat16 {
       uint32_t u;
     } pun;
     pun.f = value;
-    if ((pun.u & 0x7fffffffu) > 0x7f800000u) {
-      bits = static_cast<uint16_t>((pun.u >> 16) | 0x0040u);  // keep NaN a NaN
-    } else {
-      bits = static_cast<uint16_t>((pun.u + 0x7fffu + ((pun.u >> 16) & 1u)) >> 16);  // round to nearest even
-    }
+    const uint32_t nearest = pun.u + 0x7fffu + ((pun.u >> 16) & 1u);  // ties to even
+    const uint32_t nan = pun.u | 0x00400000u;                         // stays one without its lower half
+    bits = static_cast<uint16_t>((value == value ? nearest : nan) >> 16);
   }
   TS_HD operator float() const {
     union {

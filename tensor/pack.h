@@ -20,7 +20,8 @@ struct alignas(sizeof(Scalar) * kPack < 16 ? sizeof(Scalar) * kPack : 16) Pack {
   Scalar at[kPack];
 };
 
-// Pack i of an array: its elements i * kPack and following.
+// Pack i of an array: its elements i * kPack and following. Where the place is computed as such a number, and not as an
+// element's address, nvcc sees that it is aligned and moves 16 bytes with one instruction.
 template <int64_t kPack, class Scalar>
 TS_HD inline Pack<Scalar, kPack> read_pack(const Scalar* from, int64_t i) {
   return reinterpret_cast<const Pack<Scalar, kPack>*>(from)[i];
