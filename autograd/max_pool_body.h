@@ -12,8 +12,8 @@ struct PoolSizes {
   int64_t window, stride, padding;
 };
 
-// One item = one output pixel; lanes walk the channels, a pack or a run at a time. `tap` remembers which of the
-// window's places won.
+// One item = one output pixel, whose channels the lanes walk; with packs one item is one pack of a pixel's channels
+// (thread), so that the 64 channels behind a stem fill a warp. `tap` remembers which of the window's places won.
 template <class Scalar, int64_t kPack = 1>
 struct MaxPoolForward {
   static constexpr const char* name = "max_pool_forward";

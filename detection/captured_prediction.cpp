@@ -6,9 +6,14 @@ namespace tailseg {
 namespace {
 
 Tensor copied(Context& ctx, const Tensor& from) {
+  if (!from.defined()) return {};
   Tensor own = Tensor::empty(ctx, from.shape(), from.dtype());
   own.copy_from(ctx, from);
   return own;
+}
+
+void refresh(Context& ctx, const Tensor& own, const Tensor& from) {
+  if (own.defined()) own.copy_from(ctx, from);
 }
 
 }  // namespace
@@ -35,10 +40,10 @@ Prediction CapturedPrediction::run(const ImageBatch& images) {
     capture->record([&] { shape.prediction = model_.predict(ctx_, shape.images, {}, CandidateChunks::first); });
     shape.capture = std::move(capture);
   } else {
-    shape.images.pixels.copy_from(ctx_, images.pixels);
-    shape.images.sizes.copy_from(ctx_, images.sizes);
-    shape.images.padded_sizes.copy_from(ctx_, images.padded_sizes);
-    shape.images.photo_sizes.copy_from(ctx_, images.photo_sizes);
+    refresh(ctx_, shape.images.pixels, images.pixels);
+    refresh(ctx_, shape.images.sizes, images.sizes);
+    refresh(ctx_, shape.images.padded_sizes, images.padded_sizes);
+    refresh(ctx_, shape.images.photo_sizes, images.photo_sizes);
   }
   shape.capture->replay();
   ++replays_;

@@ -22,7 +22,7 @@ class CapturedPrediction {
   CapturedPrediction(Context& ctx, MaskRcnn& model, size_t most_shapes = 32);
 
   // The tensors are those of this prediction until the next one, or until another capture of the context is replayed.
-  // Waits for the device once.
+  // Waits for the device at most once. Throws Error where there is no room for the capture's own memory.
   Prediction run(const ImageBatch& images);
   int64_t replays() const { return replays_; }
   int64_t repeated() const { return repeated_; }  // replays that one chunk was not enough for

@@ -106,6 +106,10 @@ struct SelectiveBackward {
       if (dx && k < 0) clear<kRun>(dx + (roi * shape.positions + begin) * shape.features + f, end - begin, count);
       if (dx && k >= 0) input_gradient<kRun>(roi, begin, end, k, f, count);
       if (dw_tiles && k >= 0) filter_gradient<kRun>(item, roi, begin, end, f, count);
+      if (dw_tiles && k < 0) clear<kRun>(dw_tiles + item * shape.outputs * shape.features + f, shape.outputs, count);
+    }
+    if (db_tiles && k < 0) {
+      for (int64_t j = group.rank(); j < shape.outputs; j += group.size()) db_tiles[item * shape.outputs + j] = Real(0);
     }
     if (db_tiles && k >= 0) {
       for (int64_t j = 0; j < shape.outputs; ++j) {
@@ -124,8 +128,8 @@ struct SelectiveBackward {
   TS_HD Real scaled(Real seed, int64_t roi, int64_t p) const {
     return factor ? seed * factor[roi * shape.positions + p] : seed;
   }
-  template <int64_t kRun>
-  TS_HD void clear(Scalar* to, int64_t rows, int64_t count) const {
+  template <int64_t kRun, class To>
+  TS_HD void clear(To* to, int64_t rows, int64_t count) const {
     const Real zeros[kRun] = {};
     for (int64_t p = 0; p < rows; ++p) write_run<kRun, kPack>(to + p * shape.features, zeros, count);
   }
@@ -212,10 +216,15 @@ struct SelectiveFilterGradient {
   }
 
  private:
-  // Class k's RoIs in their order, from the first one on. Many lanes look at as many RoIs at once.
+  // Class k's RoIs in their order, from the first one on. Many lanes look at as many RoIs at once, where most RoIs are
+  // of other classes.
   template <class Group, class Visit>
   TS_HD void for_each_roi(Group group, int64_t k, int64_t first, Visit visit) const {
     if constexpr (Group::kSolo) {
+      for (int64_t roi = first; roi < shape.rois; ++roi) {
+        if (shape.filter(labels[roi]) == k) visit(roi);
+      }
+    } else if (shape.filters == 1) {
       for (int64_t roi = first; roi < shape.rois; ++roi) {
         if (shape.filter(labels[roi]) == k) visit(roi);
       }

@@ -126,7 +126,7 @@ void* Allocator::allocate(size_t bytes) {
     TS_CHECK(block, "out of memory on ", device_name(), ": ", mebibytes(static_cast<int64_t>(size)), " asked for, ",
              mebibytes(figures_.live_bytes), " in use (peak ", mebibytes(figures_.peak_bytes),
              "). A smaller image size or solver.ims_per_batch needs less",
-             reservers_ > 0 ? ", and train.capture=false" : "");
+             reservers_ > 0 ? ", and train.capture=false or test.capture=false" : "");
     figures_.cached_bytes -= static_cast<int64_t>(size);
     figures_.live_bytes += static_cast<int64_t>(size);
     if (figures_.live_bytes > figures_.peak_bytes) figures_.peak_bytes = figures_.live_bytes;

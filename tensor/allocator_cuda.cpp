@@ -29,7 +29,7 @@ class CudaAllocator final : public Allocator {
       (void)cudaGetLastError();
       return nullptr;
     }
-    TS_CUDA_CHECK(status);
+    if (status != cudaSuccess) throw_cuda_error(status, "cudaMalloc");
     return block;
   }
   void system_release(void* block) noexcept override {

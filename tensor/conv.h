@@ -2,8 +2,8 @@
 // of both (and for float64). Activations are [N, H, W, C], filters [K, R, S, C] (K out, C in, R x S the window).
 // With G groups, outputs [g K/G, (g+1) K/G) read inputs [g C/G, (g+1) C/G) only, and filters are [K, R, S, C/G].
 // A transposed convolution's forward pass is conv2d_backward_data.
-// bfloat16 is storage: sums are float32, and so are the bias and the gradient of the filters (compute_dtype). Results are
-// rounded once; on a GPU, where the library has no engine with the epilogue, before it and after it.
+// bfloat16 is storage: sums are float32, and so are the bias and the gradient of the filters (compute_dtype). Results
+// are rounded once; on a GPU, where the library has no engine with the epilogue, before it and after it.
 #pragma once
 
 #include "tensor/tensor.h"

@@ -260,7 +260,7 @@ void conv2d_backward_filter_cuda(Context& ctx, const Tensor& x, const Tensor& dy
 }
 
 size_t load_conv_plans(Context& ctx, const std::string& path) {
-  return ctx.device().is_cuda() ? ctx.state<CudnnState>().load(path) : 0;
+  return ctx.device().is_cuda() && !takes_any_engine() ? ctx.state<CudnnState>().load(path) : 0;
 }
 
 void save_conv_plans(Context& ctx, const std::string& path) {

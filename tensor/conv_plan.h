@@ -50,8 +50,8 @@ struct EngineNotes {
   bool fft = false;
 };
 bool engine_is_allowed(const EngineNotes& notes, const ConvPlanKey& key);
-// With TAILSEG_ANY_ENGINE=1 the library's first choice is taken whatever it is, and no plan is written down: to measure
-// what repeatable engines cost.
+// With TAILSEG_ANY_ENGINE=1 the library's first choice is taken whatever it is, and plans are neither written down nor
+// read back: to measure what repeatable engines cost.
 bool takes_any_engine();
 
 // Plans in the library's own words (JSON), by key. Kept for one library version and one kind of card: of any other they

@@ -143,7 +143,7 @@ void record_event(void* event, void* stream) { TS_CUDA_CHECK(cudaEventRecord(eve
 bool event_done(void* event) {
   const cudaError_t status = cudaEventQuery(event_of(event));
   if (status == cudaErrorNotReady) return false;
-  TS_CUDA_CHECK(status);
+  if (status != cudaSuccess) throw_cuda_error(status, "cudaEventQuery");
   return true;
 }
 
@@ -166,7 +166,7 @@ void* end_capture(void* stream) {
   cudaGraphExec_t ready = nullptr;
   const cudaError_t status = cudaGraphInstantiate(&ready, graph, 0);
   cudaGraphDestroy(graph);
-  TS_CUDA_CHECK(status);
+  if (status != cudaSuccess) throw_cuda_error(status, "cudaGraphInstantiate");
   return ready;
 }
 

@@ -20,8 +20,8 @@ struct alignas(sizeof(Scalar) * kPack < 16 ? sizeof(Scalar) * kPack : 16) Pack {
   Scalar at[kPack];
 };
 
-// Pack i of an array: its elements i * kPack and following. Where the place is computed as such a number, and not as an
-// element's address, nvcc sees that it is aligned and moves 16 bytes with one instruction.
+// Pack i of an array: its elements i * kPack and following. In a loop over rows nvcc loses sight of the alignment of an
+// element's address (read_pack(x + at, 0)) and moves 2 bytes at a time: count packs there (read_pack(x, at / kPack)).
 template <int64_t kPack, class Scalar>
 TS_HD inline Pack<Scalar, kPack> read_pack(const Scalar* from, int64_t i) {
   return reinterpret_cast<const Pack<Scalar, kPack>*>(from)[i];

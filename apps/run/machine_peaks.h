@@ -13,7 +13,7 @@ struct Peaks {
   double operations_per_second = 0;  // of a large matrix product of `dtype`, a multiplication and an addition being two
 };
 
-// The best of a few tries: a peak is what the machine can do, not what it does on average. Needs 2 GiB on a GPU, 300
+// The best of a few tries: a peak is what the machine can do, not what it does on average. Needs 1 GiB on a GPU, 300
 // MiB elsewhere.
 Peaks measure_peaks(Context& ctx, DType dtype);
 inline Peaks better_of(const Peaks& a, const Peaks& b) {

@@ -74,6 +74,8 @@ class Trainer {
   void report_steps(bool all);
   void check_finite(const StepFigures& step);
   void record_gradients();
+  void load_plans();
+  void save_plans();
   void save();
   void evaluate(bool last);
   std::string plan_file() const { return (fs::path(config_.output) / "conv_plans.json").string(); }
@@ -163,10 +165,8 @@ void Trainer::open_files() {
       std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
   events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
   meter_ = std::make_unique<StepMeter>(steps_);
-  if (options_.resume) {  // the library engines that the run began with
-    const size_t plans = load_conv_plans(ctx_, plan_file());
-    if (plans > 0) log_.line("train", text(plans, " convolution plans from ", plan_file()));
-  }
+  if (takes_any_engine()) log_.line("train", "TAILSEG_ANY_ENGINE is set: this run may not repeat");
+  if (options_.resume) load_plans();
   if (model_.class_gradients()) {  // sums that begin anew do not continue an older curve
     const bool goes_on = options_.resume && !state_.gradients_begin;
     if (options_.resume && !goes_on) {
@@ -243,14 +243,32 @@ void Trainer::record_gradients() {
   gradients_->add(state_.iteration - 1, sums.positive, sums.negative);
 }
 
+// Which library engines the run began with. A run without this file finds them again: it is never a reason to stop.
+void Trainer::load_plans() {
+  try {
+    const size_t plans = load_conv_plans(ctx_, plan_file());
+    if (plans > 0) log_.line("train", text(plans, " convolution plans from ", plan_file()));
+  } catch (const Error& problem) {
+    log_.line("train", text("the convolution plans are made again: ", problem.what()));
+  }
+}
+
+void Trainer::save_plans() {
+  const size_t plans = conv_plan_reports(ctx_).size();
+  if (plans <= saved_plans_) return;
+  saved_plans_ = plans;
+  try {
+    save_conv_plans(ctx_, plan_file());
+  } catch (const Error& problem) {
+    log_.line("train", text("the convolution plans are not kept: ", problem.what()));
+  }
+}
+
 void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
   report_steps(true);
   if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
-  if (const size_t plans = conv_plan_reports(ctx_).size(); plans > saved_plans_) {
-    save_conv_plans(ctx_, plan_file());
-    saved_plans_ = plans;
-  }
+  save_plans();
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
   folder.finished(state_.iteration);

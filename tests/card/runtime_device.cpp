@@ -32,6 +32,7 @@ constexpr Named kErrors[] = {
     TAILSEG_CARD_ERROR(cudaErrorNotReady, "device not ready"),
     TAILSEG_CARD_ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
     TAILSEG_CARD_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
+    TAILSEG_CARD_ERROR(cudaErrorUnknown, "unknown error"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture"),
     TAILSEG_CARD_ERROR(cudaErrorStreamCaptureUnmatched, "capture was not initiated in this stream"),

@@ -105,7 +105,7 @@ TEST_CASE("bfloat16 convolutions equal their definition up to one rounding, and 
 }
 
 // On a GPU, where cuDNN has no engine for both at once, the sum is rounded before and after the bias.
-TEST_CASE("a bfloat16 transposed convolution adds its bias before the rounding") {
+TEST_CASE("a bfloat16 transposed convolution with its bias is rounded once, on a GPU twice") {
   for (Context* ctx : devices()) {
     Context& cpu = cpu_context();
     const Case g{"deconvolution", 4, 14, 14, 32, 64, 2, 2, 0};
