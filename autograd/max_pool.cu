@@ -20,7 +20,7 @@ Variable max_pool(Context& ctx, const Variable& x, int64_t window, int64_t strid
   const Tensor tap = Tensor::empty(ctx, y.shape(), DType::uint8);
   dispatch_floating(dtype, "max_pool", [&]<class Scalar>(Scalar) {
     dispatch_pack<Scalar>(ctx.device().is_cuda(), c, {x.value().raw(), y.raw(), tap.raw()}, [&]<int64_t kPack>() {
-      for_each_item(ctx, MaxPoolForward<Scalar, kPack>::items(g, n * g.p * g.q),
+      for_each_item(ctx, n * g.p * g.q * PoolRuns<kPack>::of_pixel(g),
                     MaxPoolForward<Scalar, kPack>{g, x.value().data<Scalar>(), y.data<Scalar>(), tap.data<uint8_t>()});
     });
   });
@@ -28,7 +28,7 @@ Variable max_pool(Context& ctx, const Variable& x, int64_t window, int64_t strid
     const Tensor dx = Tensor::empty(ctx2, x.shape(), dy.dtype());
     dispatch_floating(dy.dtype(), "max_pool_backward", [&]<class Scalar>(Scalar) {
       dispatch_pack<Scalar>(ctx2.device().is_cuda(), g.c, {dy.raw(), tap.raw(), dx.raw()}, [&]<int64_t kPack>() {
-        for_each_item(ctx2, MaxPoolForward<Scalar, kPack>::items(g, x.size(0) * g.h * g.w),
+        for_each_item(ctx2, x.size(0) * g.h * g.w * PoolRuns<kPack>::of_pixel(g),
                       MaxPoolBackward<Scalar, kPack>{g, dy.data<Scalar>(), tap.data<uint8_t>(), dx.data<Scalar>()});
       });
     });

@@ -12,34 +12,33 @@ struct PoolSizes {
   int64_t window, stride, padding;
 };
 
-// One item = one output pixel, whose channels the lanes walk; with packs one item is one pack of a pixel's channels
-// (thread), so that the 64 channels behind a stem fill a warp. `tap` remembers which of the window's places won.
+// Both bodies: one item = one run of a pixel's channels (thread): a pack, or up to 64 where a CPU makes vectors of
+// them.
+template <int64_t kPack>
+struct PoolRuns {
+  static constexpr int64_t kRun = kPack > 1 ? kPack : 64;
+  TS_HD static int64_t of_pixel(const PoolSizes& g) { return (g.c + kRun - 1) / kRun; }
+};
+
+// Of output pixels. `tap` remembers which of the window's places won.
 template <class Scalar, int64_t kPack = 1>
 struct MaxPoolForward {
   static constexpr const char* name = "max_pool_forward";
-  static constexpr Lanes lanes = kPack > 1 ? Lanes::one : Lanes::warp;
+  static constexpr Lanes lanes = Lanes::one;
   using Real = ComputeType<Scalar>;
+  using Runs = PoolRuns<kPack>;
   PoolSizes g;
   const Scalar* x;
   Scalar* y;
   uint8_t* tap;
 
-  // Items of `pixels` outputs (of the backward pass: inputs).
-  TS_HD static int64_t items(const PoolSizes& g, int64_t pixels) { return kPack > 1 ? pixels * (g.c / kPack) : pixels; }
-
   template <class Group>
-  TS_HD void operator()(Group group, int64_t item) const {
-    if constexpr (kPack > 1) {
-      pool<kPack>(item / (g.c / kPack), item % (g.c / kPack) * kPack, kPack);
-    } else {
-      constexpr int64_t kRun = kChannelRun<Group, 64>;
-      for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
-        pool<kRun>(item, c, math::min(kRun, g.c - c));
-      }
-    }
+  TS_HD void operator()(Group, int64_t item) const {
+    const int64_t c = item % Runs::of_pixel(g) * Runs::kRun;
+    pool<Runs::kRun>(item / Runs::of_pixel(g), c, math::min(Runs::kRun, g.c - c));
   }
-  Cost cost(int64_t count) const {
-    const double outputs = double(kPack > 1 ? count * kPack : count * g.c),
+  Cost cost(int64_t items) const {
+    const double outputs = double(items / Runs::of_pixel(g) * g.c),
                  inputs = outputs / double(g.p * g.q) * double(g.h * g.w);
     return {sizeof(Scalar) * (inputs + outputs) + outputs, outputs * double(g.window * g.window)};
   }
@@ -90,30 +89,25 @@ struct MaxPoolForward {
   }
 };
 
-// One item = one input pixel, or one pack of its channels, as above; it gathers from the windows that this pixel won.
+// Of input pixels: gathers from the windows that the pixel won.
 template <class Scalar, int64_t kPack = 1>
 struct MaxPoolBackward {
   static constexpr const char* name = "max_pool_backward";
-  static constexpr Lanes lanes = kPack > 1 ? Lanes::one : Lanes::warp;
+  static constexpr Lanes lanes = Lanes::one;
   using Real = ComputeType<Scalar>;
+  using Runs = PoolRuns<kPack>;
   PoolSizes g;
   const Scalar* dy;
   const uint8_t* tap;
   Scalar* dx;
 
   template <class Group>
-  TS_HD void operator()(Group group, int64_t item) const {
-    if constexpr (kPack > 1) {
-      gather<kPack>(item / (g.c / kPack), item % (g.c / kPack) * kPack, kPack);
-    } else {
-      constexpr int64_t kRun = kChannelRun<Group, 64>;
-      for (int64_t c = group.rank() * kRun; c < g.c; c += group.size() * kRun) {
-        gather<kRun>(item, c, math::min(kRun, g.c - c));
-      }
-    }
+  TS_HD void operator()(Group, int64_t item) const {
+    const int64_t c = item % Runs::of_pixel(g) * Runs::kRun;
+    gather<Runs::kRun>(item / Runs::of_pixel(g), c, math::min(Runs::kRun, g.c - c));
   }
-  Cost cost(int64_t count) const {
-    const double inputs = double(kPack > 1 ? count * kPack : count * g.c),
+  Cost cost(int64_t items) const {
+    const double inputs = double(items / Runs::of_pixel(g) * g.c),
                  outputs = inputs / double(g.h * g.w) * double(g.p * g.q);
     return {sizeof(Scalar) * (inputs + outputs) + outputs, 2 * outputs * double(g.window * g.window)};
   }

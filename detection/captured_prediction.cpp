@@ -5,15 +5,10 @@
 namespace tailseg {
 namespace {
 
-Tensor copied(Context& ctx, const Tensor& from) {
-  if (!from.defined()) return {};
-  Tensor own = Tensor::empty(ctx, from.shape(), from.dtype());
+void place(Context& ctx, Tensor& own, const Tensor& from) {
+  if (!from.defined()) return;
+  if (!own.defined()) own = Tensor::empty(ctx, from.shape(), from.dtype());
   own.copy_from(ctx, from);
-  return own;
-}
-
-void refresh(Context& ctx, const Tensor& own, const Tensor& from) {
-  if (own.defined()) own.copy_from(ctx, from);
 }
 
 }  // namespace
@@ -32,18 +27,15 @@ Prediction CapturedPrediction::run(const ImageBatch& images) {
     return model_.predict(ctx_, images);
   }
   OneShape& shape = *known;
+  place(ctx_, shape.images.pixels, images.pixels);
+  place(ctx_, shape.images.sizes, images.sizes);
+  place(ctx_, shape.images.padded_sizes, images.padded_sizes);
+  place(ctx_, shape.images.photo_sizes, images.photo_sizes);
   if (!shape.capture) {
-    shape.images = {copied(ctx_, images.pixels), copied(ctx_, images.sizes), copied(ctx_, images.padded_sizes),
-                    copied(ctx_, images.photo_sizes)};
     ctx_.allocator()->drop_cache();  // room for the capture's own memory
     auto capture = std::make_unique<Capture>(ctx_);
     capture->record([&] { shape.prediction = model_.predict(ctx_, shape.images, {}, CandidateChunks::first); });
     shape.capture = std::move(capture);
-  } else {
-    refresh(ctx_, shape.images.pixels, images.pixels);
-    refresh(ctx_, shape.images.sizes, images.sizes);
-    refresh(ctx_, shape.images.padded_sizes, images.padded_sizes);
-    refresh(ctx_, shape.images.photo_sizes, images.photo_sizes);
   }
   shape.capture->replay();
   ++replays_;

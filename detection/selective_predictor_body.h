@@ -220,11 +220,7 @@ struct SelectiveFilterGradient {
   // of other classes.
   template <class Group, class Visit>
   TS_HD void for_each_roi(Group group, int64_t k, int64_t first, Visit visit) const {
-    if constexpr (Group::kSolo) {
-      for (int64_t roi = first; roi < shape.rois; ++roi) {
-        if (shape.filter(labels[roi]) == k) visit(roi);
-      }
-    } else if (shape.filters == 1) {
+    if (Group::kSolo || shape.filters == 1) {
       for (int64_t roi = first; roi < shape.rois; ++roi) {
         if (shape.filter(labels[roi]) == k) visit(roi);
       }
