@@ -49,14 +49,10 @@ struct MaskedColumnSums {
     Pack<Scalar, kPack> g = read_pack<kPack>(dy, at);
     if (y) {
       const Pack<Scalar, kPack> kept = read_pack<kPack>(y, at);
-      Real open[kPack];
-      for (int64_t v = 0; v < kPack; ++v) open[v] = Real(kept.at[v]) > Real(0) ? Real(g.at[v]) : Real(0);
-      for (int64_t v = 0; v < kPack; ++v) g.at[v] = Scalar(open[v]);
+      for (int64_t v = 0; v < kPack; ++v) g.at[v] = Real(kept.at[v]) > Real(0) ? g.at[v] : Scalar(Real(0));
       write_pack<kPack>(masked, at, g);
-      for (int64_t v = 0; v < kPack; ++v) sums[v] += open[v];
-    } else {
-      for (int64_t v = 0; v < kPack; ++v) sums[v] += Real(g.at[v]);
     }
+    for (int64_t v = 0; v < kPack; ++v) sums[v] += Real(g.at[v]);
   }
 
   TS_HD void walk_rows(int64_t begin, int64_t end, int64_t left, int64_t right, Real* sums) const {
