@@ -7,17 +7,13 @@ namespace tailseg {
 namespace {
 
 struct Taps {  // the table's memory, kept for the backward pass
-  Tensor slot, ranges, extents, weights;
-  int64_t pooled = 0, capacity = 0;
+  Tensor slot, ranges, weights;
+  int64_t rois = 0, pooled = 0, longest = 0, capacity = 0;
 
   template <class Real>
   RoiTapTable<Real> table() const {
-    return {slot.data<int32_t>(),
-            reinterpret_cast<const TapRange*>(ranges.data<int32_t>()),
-            extents.data<int32_t>(),
-            weights.data<Real>(),
-            pooled,
-            capacity};
+    return {slot.data<int32_t>(), reinterpret_cast<const TapRange*>(ranges.data<int32_t>()), weights.data<Real>(),
+            pooled, capacity};
   }
 };
 
@@ -31,26 +27,24 @@ Taps make_taps(Context& ctx, const RoiSet& rois, const std::vector<RoiLevelSize>
                const RoiAlignOptions& options) {
   const int64_t count = rois.boxes.size(0);
   RoiTaps<Real> body{};
-  int64_t longest = 0;
+  Taps taps;
   for (size_t l = 0; l < sizes.size(); ++l) {
     body.sizes[l][0] = sizes[l].height;
     body.sizes[l][1] = sizes[l].width;
     body.scales[l] = Real(sizes[l].scale);
-    longest = std::max({longest, sizes[l].height, sizes[l].width});
+    taps.longest = std::max({taps.longest, sizes[l].height, sizes[l].width});
   }
-  Taps taps;
+  taps.rois = count;
   taps.pooled = options.output_size;
-  taps.capacity = roi_tap_capacity(longest, taps.pooled);
+  taps.capacity = roi_tap_capacity(taps.longest, taps.pooled);
   taps.slot = Tensor::empty(ctx, {count}, DType::int32);
   taps.ranges = Tensor::empty(ctx, {count, 2, taps.pooled, int64_t{sizeof(TapRange) / 4}}, DType::int32);
-  taps.extents = Tensor::empty(ctx, {count, 2, 2}, DType::int32);
   taps.weights = Tensor::empty(ctx, {count, 2, taps.capacity}, dtype_of<Real>());
   body.rois = rois.boxes.data<float>();
   body.image = rois.image_index.data<int32_t>();
   body.level = rois.level.data<int32_t>();
   body.slot = taps.slot.data<int32_t>();
   body.ranges = reinterpret_cast<TapRange*>(taps.ranges.data<int32_t>());
-  body.extents = taps.extents.data<int32_t>();
   body.weights = taps.weights.data<Real>();
   body.levels = static_cast<int64_t>(sizes.size());
   body.images = images;
@@ -58,7 +52,7 @@ Taps make_taps(Context& ctx, const RoiSet& rois, const std::vector<RoiLevelSize>
   body.capacity = taps.capacity;
   body.sampling = options.sampling_ratio;
   body.aligned = options.aligned;
-  for_each_item(ctx, count * 2, body);
+  for_each_item(ctx, count * 2 * taps.pooled, body);
   return taps;
 }
 
@@ -66,7 +60,8 @@ void check_rois(const RoiSet& rois, const RoiAlignOptions& options) {
   check_shape("roi_align: boxes", rois.boxes, {-1, 4});
   check_shape("roi_align: image_index", rois.image_index, {rois.boxes.size(0)});
   check_shape("roi_align: level", rois.level, {rois.boxes.size(0)});
-  TS_CHECK(options.output_size > 0, "roi_align: output_size is ", options.output_size, ", expected at least 1");
+  TS_CHECK(options.output_size > 0 && options.output_size <= kMaxPooled, "roi_align: output_size is ",
+           options.output_size, ", expected 1 to ", kMaxPooled);
   TS_CHECK(options.sampling_ratio >= 0, "roi_align: sampling_ratio is ", options.sampling_ratio,
            ", expected 0 (adaptive) or more");
 }
@@ -108,38 +103,85 @@ Tensor forward(Context& ctx, const std::vector<Variable>& levels, const Taps& ta
   return out;
 }
 
+struct Bins {  // the memory of RoiBinTable
+  Tensor extents, bins;
+  int64_t longest = 0;
+  RoiBinTable table() const {
+    return {extents.data<int32_t>(), reinterpret_cast<const BinRange*>(bins.data<int32_t>()), longest};
+  }
+};
+
+Bins make_bins(Context& ctx, const Taps& taps) {
+  static_assert(sizeof(BinRange) == sizeof(int32_t));
+  const Bins made{Tensor::empty(ctx, {taps.rois, 2, 2}, DType::int32),
+                  Tensor::empty(ctx, {taps.rois, 2, taps.longest}, DType::int32), taps.longest};
+  for_each_item(ctx, taps.rois * 2,
+                RoiBins{reinterpret_cast<const TapRange*>(taps.ranges.data<int32_t>()), made.extents.data<int32_t>(),
+                        reinterpret_cast<BinRange*>(made.bins.data<int32_t>()), taps.pooled, taps.longest});
+  return made;
+}
+
+// Which RoIs touch which rows: what the gather walks.
+struct RowMask {
+  Tensor span, bits;  // of RoiImageWords and RoiRowMask
+  int64_t words = 0;
+};
+
 template <class Scalar>
-void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const Taps& taps, const Tensor& dy) {
-  RoiRowMask<Scalar> rows{};
-  RoiAlignBackward<Scalar> body{};
+RowMask make_row_mask(Context& ctx, const RoiFeature<Scalar>* features, size_t levels, int64_t images, int64_t rows,
+                      const Tensor& image_index, const Taps& taps, const Bins& bins) {
+  RowMask made{Tensor::empty(ctx, {images, 2}, DType::int32), {}, (taps.rois + 31) / 32};
+  made.bits = Tensor::empty(ctx, Shape{rows, made.words}, DType::int32);
+  for_each_item(ctx, images, RoiImageWords{image_index.data<int32_t>(), made.span.data<int32_t>(), taps.rois});
+  RoiRowMask<Scalar> body{};
+  body.slot = taps.slot.data<int32_t>();
+  body.extents = bins.extents.data<int32_t>();
+  body.span = made.span.data<int32_t>();
+  body.mask = reinterpret_cast<uint32_t*>(made.bits.data<int32_t>());
+  std::copy_n(features, levels, body.features);
+  body.levels = static_cast<int64_t>(levels);
+  body.images = images;
+  body.rois = taps.rois;
+  body.words = made.words;
+  for_each_item(ctx, rows, body);
+  return made;
+}
+
+template <class Scalar>
+void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const Tensor& image_index, const Taps& taps,
+                      const Tensor& dy) {
   std::vector<Tensor> gradients(levels.size());
-  const int64_t images = levels[0].size(0);
-  int64_t row_count = 0, items = 0;
+  std::vector<const void*> pointers{dy.raw()};
   for (size_t l = 0; l < levels.size(); ++l) {
-    RoiFeature<Scalar>& g = body.gradients[l];
-    g = {nullptr, levels[l].size(1), levels[l].size(2), row_count, items};
-    if (levels[l].requires_grad()) {
-      gradients[l] = levels[l].grad_destination(ctx);
-      g.data = gradients[l].data<Scalar>();
-      row_count += images * g.height;
+    if (!levels[l].requires_grad()) continue;
+    gradients[l] = levels[l].grad_destination(ctx);
+    pointers.push_back(gradients[l].raw());
+  }
+  const int64_t images = levels[0].size(0), channels = levels[0].size(3);
+  const Bins bins = make_bins(ctx, taps);
+  dispatch_pack<Scalar>(ctx.device().is_cuda(), channels, pointers, [&]<int64_t kPack>() {
+    RoiAlignBackward<Scalar, kPack> body{};
+    int64_t rows = 0, items = 0;
+    for (size_t l = 0; l < levels.size(); ++l) {
+      RoiFeature<Scalar>& g = body.gradients[l];
+      g = {nullptr, levels[l].size(1), levels[l].size(2), rows, items};
+      if (!gradients[l].defined()) continue;
+      g.data = gradients[l].template data<Scalar>();
+      rows += images * g.height;
       items += images * g.height * ((g.width + body.kTile - 1) / body.kTile);
     }
-    rows.features[l] = g;
-  }
-  rows.slot = taps.slot.data<int32_t>();
-  rows.extents = taps.extents.data<int32_t>();
-  rows.levels = body.levels = static_cast<int64_t>(levels.size());
-  rows.images = body.images = images;
-  rows.rois = dy.size(0);
-  rows.words = body.words = (dy.size(0) + 31) / 32;
-  const Tensor mask = Tensor::empty(ctx, Shape{row_count, rows.words}, DType::int32);
-  rows.mask = reinterpret_cast<uint32_t*>(mask.data<int32_t>());
-  body.taps = taps.table<ComputeType<Scalar>>();
-  body.mask = rows.mask;
-  body.dy = dy.data<Scalar>();
-  body.channels = levels[0].size(3);
-  for_each_item(ctx, row_count, rows);
-  for_each_item(ctx, items, body);
+    const RowMask mask = make_row_mask(ctx, body.gradients, levels.size(), images, rows, image_index, taps, bins);
+    body.taps = taps.table<ComputeType<Scalar>>();
+    body.side = bins.table();
+    body.mask = reinterpret_cast<const uint32_t*>(mask.bits.data<int32_t>());
+    body.span = mask.span.data<int32_t>();
+    body.words = mask.words;
+    body.dy = dy.data<Scalar>();
+    body.levels = static_cast<int64_t>(levels.size());
+    body.images = images;
+    body.channels = channels;
+    for_each_item(ctx, items, body);
+  });
   for (size_t l = 0; l < levels.size(); ++l) {
     if (gradients[l].defined()) levels[l].accumulate(ctx, gradients[l]);
   }
@@ -157,9 +199,9 @@ Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std:
     taps = make_taps<ComputeType<Scalar>>(ctx, rois, sizes, levels[0].size(0), options);
     out = forward<Scalar>(ctx, levels, taps, rois.boxes.size(0));
   });
-  return record(ctx, "roi_align", out, levels, [levels, taps](Context& c, const Tensor& dy) {
+  return record(ctx, "roi_align", out, levels, [levels, taps, image = rois.image_index](Context& c, const Tensor& dy) {
     dispatch_floating(dy.dtype(), "roi_align",
-                      [&]<class Scalar>(Scalar) { gather_gradients<Scalar>(c, levels, taps, dy); });
+                      [&]<class Scalar>(Scalar) { gather_gradients<Scalar>(c, levels, image, taps, dy); });
   });
 }
 

@@ -51,6 +51,15 @@ TS_HD inline T abs(T x) {
 TS_HD inline bool finite(float x) { return abs(x) <= std::numeric_limits<float>::max(); }    // false for NaN
 TS_HD inline bool finite(double x) { return abs(x) <= std::numeric_limits<double>::max(); }  // false for NaN
 
+// The place of the lowest bit that is set; x is not 0.
+TS_HD inline int lowest_bit(uint32_t x) {
+#if defined(__CUDA_ARCH__)
+  return __ffs(static_cast<int>(x)) - 1;
+#else
+  return __builtin_ctz(x);
+#endif
+}
+
 // Products and sums that are rounded one by one on every device. nvcc fuses a*b+c by default; where a comparison for
 // equality hangs on the last bit (IoU ties in the matcher, METHODS 11.8) the bodies spell the order with these.
 TS_HD inline float mul_rounded(float a, float b) {

@@ -338,16 +338,17 @@ namespace {
 struct Kernels {
   static constexpr int64_t images = 2, channels = 8, pooled = 4, rows[2] = {7, 4}, columns[2] = {19, 10};
   Rois rois = some_rois(20, images, 28, 76);
-  int64_t count = rois.count(), capacity = roi_tap_capacity(19, pooled), words = (count + 31) / 32;
-  int64_t total_rows = images * (rows[0] + rows[1]), total_items = images * (rows[0] * 2 + rows[1]);
+  int64_t count = rois.count(), longest = 19, capacity = roi_tap_capacity(longest, pooled), words = (count + 31) / 32;
   std::vector<int32_t> slot = std::vector<int32_t>(size_t(count), 77),
                        extents = std::vector<int32_t>(size_t(count * 4), 77);
   std::vector<TapRange> ranges = std::vector<TapRange>(size_t(count * 2 * pooled));
+  std::vector<BinRange> bins = std::vector<BinRange>(size_t(count * 2 * longest), BinRange{77, 77});
   std::vector<float> weights = std::vector<float>(size_t(count * 2 * capacity), NAN);
   std::vector<float> features[2] = {floats(images * 7 * 19 * channels, 1), floats(images * 4 * 10 * channels, 2)};
   std::vector<float> out = std::vector<float>(size_t(count * pooled * pooled * channels), NAN);
   std::vector<float> dy = floats(count * pooled * pooled * channels, 3);
-  std::vector<uint32_t> mask = std::vector<uint32_t>(size_t(total_rows * words), 0xffffffffu);
+  std::vector<int32_t> span = std::vector<int32_t>(size_t(images * 2), 77);
+  std::vector<uint32_t> mask = std::vector<uint32_t>(size_t(images * (rows[0] + rows[1]) * words), 0xffffffffu);
   std::vector<float> gradients[2] = {std::vector<float>(features[0].size(), NAN),
                                      std::vector<float>(features[1].size(), NAN)};
 
@@ -358,25 +359,25 @@ struct Kernels {
 
   template <int64_t kPack = 1, class Run>  // run(items, body)
   void all(Run run) {
-    RoiTaps<float> taps{rois.boxes.data(),
-                        rois.image.data(),
-                        rois.level.data(),
-                        slot.data(),
-                        ranges.data(),
-                        extents.data(),
-                        weights.data(),
-                        {},
-                        {},
-                        2,
-                        images,
-                        pooled,
-                        capacity,
-                        0,
-                        true};
-    RoiTapTable<float> table{slot.data(), ranges.data(), extents.data(), weights.data(), pooled, capacity};
+    RoiTaps<float> taps{};
+    taps.rois = rois.boxes.data();
+    taps.image = rois.image.data();
+    taps.level = rois.level.data();
+    taps.slot = slot.data();
+    taps.ranges = ranges.data();
+    taps.weights = weights.data();
+    taps.levels = 2;
+    taps.images = images;
+    taps.pooled = pooled;
+    taps.capacity = capacity;
+    taps.aligned = true;
+    const RoiTapTable<float> table{slot.data(), ranges.data(), weights.data(), pooled, capacity};
+    const RoiBinTable side{extents.data(), bins.data(), longest};
     RoiAlignForward<float, kPack> forward{table, {}, out.data(), images, channels};
-    RoiRowMask<float> row_mask{slot.data(), extents.data(), mask.data(), {}, 2, images, count, words};
-    RoiAlignBackward<float> backward_{table, mask.data(), dy.data(), {}, 2, images, channels, words};
+    RoiRowMask<float> row_mask{slot.data(), extents.data(), span.data(), mask.data(), {}, 2, images, count, words};
+    RoiAlignBackward<float, kPack> backward_{table, side, mask.data(), span.data(), dy.data(),
+                                             {},    2,    images,      channels,    words};
+    constexpr int64_t kTile = RoiAlignBackward<float, kPack>::kTile;
     int64_t first_row = 0, first_item = 0;
     for (int l = 0; l < 2; ++l) {
       taps.sizes[l][0] = rows[l];
@@ -386,12 +387,14 @@ struct Kernels {
       backward_.gradients[l] = {gradients[l].data(), rows[l], columns[l], first_row, first_item};
       row_mask.features[l] = backward_.gradients[l];
       first_row += images * rows[l];
-      first_item += images * rows[l] * ((columns[l] + 15) / 16);
+      first_item += images * rows[l] * ((columns[l] + kTile - 1) / kTile);
     }
-    run(count * 2, taps);
+    run(count * 2 * pooled, taps);
     run(count * pooled, forward);
-    run(total_rows, row_mask);
-    run(total_items, backward_);
+    run(count * 2, RoiBins{ranges.data(), extents.data(), bins.data(), pooled, longest});
+    run(images, RoiImageWords{rois.image.data(), span.data(), count});
+    run(first_row, row_mask);
+    run(first_item, backward_);
   }
 };
 
@@ -406,10 +409,13 @@ TEST_CASE("roi_align's bodies give the same bits on one lane and on a crew") {
   REQUIRE(solo.slot == crew_kernels.slot);
   REQUIRE(solo.extents == crew_kernels.extents);
   REQUIRE(solo.out == crew_kernels.out);  // false where a NaN was left over
+  REQUIRE(solo.span == crew_kernels.span);
   REQUIRE(solo.mask == crew_kernels.mask);
   REQUIRE(solo.gradients[0] == crew_kernels.gradients[0]);
   REQUIRE(solo.gradients[1] == crew_kernels.gradients[1]);
   Kernels packed;
   packed.all<4>([](int64_t items, const auto& body) { crew::run(2, items, body); });
   REQUIRE(packed.out == solo.out);
+  REQUIRE(packed.gradients[0] == solo.gradients[0]);
+  REQUIRE(packed.gradients[1] == solo.gradients[1]);
 }

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/crew.h"
+#include "tests/run_both.h"
 
 using namespace tailseg;
 
@@ -16,28 +17,59 @@ namespace {
 // One RoI's table for a feature of height x width cells, one level of scale 1/4.
 template <class Real>
 struct Table {
-  int64_t size[2], pooled, capacity;
+  int64_t size[2], pooled, longest, capacity;
   std::vector<float> box;
   int32_t image = 0, level = 0, slot = 77;
   std::vector<TapRange> ranges;
   std::vector<int32_t> extents = std::vector<int32_t>(4, 77);
+  std::vector<BinRange> bins;  // guarded by one more at the end
   std::vector<Real> weights;
 
-  Table(int64_t height, int64_t width, int64_t bins, std::vector<float> corners)
+  Table(int64_t height, int64_t width, int64_t bin_count, std::vector<float> corners)
       : size{height, width},
-        pooled(bins),
-        capacity(roi_tap_capacity(std::max(height, width), bins)),
+        pooled(bin_count),
+        longest(std::max(height, width)),
+        capacity(roi_tap_capacity(longest, bin_count)),
         box(std::move(corners)),
-        ranges(size_t(2 * bins), TapRange{77, 77, 77}),
+        ranges(size_t(2 * bin_count), TapRange{77, 77, 77}),
+        bins(size_t(2 * longest + 1), BinRange{77, 77}),
         weights(size_t(2 * capacity + 8), Real(-77)) {}
 
   RoiTaps<Real> body(int64_t sampling, bool aligned) {
-    RoiTaps<Real> taps{box.data(), &image, &level, &slot,  ranges.data(), extents.data(), weights.data(), {},
-                       {},         1,      1,      pooled, capacity,      sampling,       aligned};
+    RoiTaps<Real> taps{};
+    taps.rois = box.data();
+    taps.image = &image;
+    taps.level = &level;
+    taps.slot = &slot;
+    taps.ranges = ranges.data();
+    taps.weights = weights.data();
+    taps.levels = taps.images = 1;
+    taps.pooled = pooled;
+    taps.capacity = capacity;
+    taps.sampling = sampling;
+    taps.aligned = aligned;
     taps.sizes[0][0] = size[0];
     taps.sizes[0][1] = size[1];
     taps.scales[0] = Real(0.25);
     return taps;
+  }
+  RoiBins bins_body() { return {ranges.data(), extents.data(), bins.data(), pooled, longest}; }
+
+  // Every row (column) of the extent knows the bins that touch it: from the first to the last, no others between.
+  void require_bins() const {
+    for (int axis : {0, 1}) {
+      for (int64_t cell = extents[size_t(axis * 2)]; cell < extents[size_t(axis * 2 + 1)]; ++cell) {
+        const BinRange& of = bins[size_t(axis * longest + cell - extents[size_t(axis * 2)])];
+        for (int64_t p = 0; p < pooled; ++p) {
+          const TapRange& range = ranges[size_t(axis * pooled + p)];
+          const bool touches = range.first <= cell && cell < range.first + range.count;
+          if (touches != (of.first <= p && p < of.end)) {
+            FAIL("axis " << axis << ", cell " << cell << ", bin " << p << ": " << of.first << " to " << of.end);
+          }
+        }
+      }
+    }
+    REQUIRE((bins.back().first == 77 && bins.back().end == 77));
   }
   // The weight of each cell in each bin of one axis.
   std::vector<double> dense(int axis) const {
@@ -90,9 +122,11 @@ TEST_CASE("a bin's weights are those of its samples, fixed or adaptive, inside a
       for (bool aligned : {false, true}) {
         Table<double> table(30, 40, 7, box);
         const RoiTaps<double> body = table.body(sampling, aligned);
-        crew::run(2, 2, body);
+        crew::run(2, 2 * 7, body);
+        crew::run(2, 2, table.bins_body());
         INFO(box[0] << " " << box[1] << " " << box[2] << " " << box[3] << ", sampling " << sampling << aligned);
         REQUIRE(table.slot == 0);
+        table.require_bins();
         for (int axis : {0, 1}) {
           const auto expected = samples_one_by_one(double(box[size_t(1 - axis)]), double(box[size_t(3 - axis)]),
                                                    table.size[axis], 7, sampling, aligned);
@@ -116,18 +150,21 @@ TEST_CASE("no box needs more weights than the table has room for") {
     const int64_t height = 1 + int64_t(draw() % 40), width = 1 + int64_t(draw() % 40),
                   pooled = 1 + int64_t(draw() % 14);
     const float x = place(draw), y = place(draw), reach = std::pow(10.f, fraction(draw) * 8 - 4);
-    Table<float> table(height, width, pooled, {x, y, x + reach * fraction(draw), y + reach});
+    const float sign = draw() % 4 == 0 ? -1.f : 1.f;  // some are inside out
+    Table<float> table(height, width, pooled, {x, y, x + sign * reach * fraction(draw), y + sign * reach});
     const RoiTaps<float> body = table.body(int64_t(draw() % 4), draw() % 2 == 0);
-    for (int64_t item : {0, 1}) body(Solo{}, item);
+    run_solo(2 * pooled, body);
+    run_solo(2, table.bins_body());
+    table.require_bins();
     for (int axis : {0, 1}) {
-      int64_t used = 0;
+      std::vector<int> owners(size_t(table.capacity), 0);
       for (int64_t p = 0; p < pooled; ++p) {
         const TapRange& range = table.ranges[size_t(axis * pooled + p)];
-        REQUIRE(range.at == used);
-        used += range.count;
-        if (range.count > 0) REQUIRE((range.first >= 0 && range.first + range.count <= table.size[axis]));
+        if (range.count == 0) continue;
+        REQUIRE((range.first >= 0 && range.first + range.count <= table.size[axis]));
+        REQUIRE((range.at >= 0 && range.at + range.count <= table.capacity));
+        for (int64_t k = range.at; k < range.at + range.count; ++k) REQUIRE(++owners[size_t(k)] == 1);
       }
-      REQUIRE(used <= table.capacity);
     }
     for (size_t i = table.weights.size() - 8; i < table.weights.size(); ++i) REQUIRE(table.weights[i] == -77.f);
   }
@@ -141,7 +178,8 @@ TEST_CASE("boxes that are not numbers, and rows of no image or level, have no we
       box[corner] = bad;
       Table<float> table(9, 9, 3, box);
       const RoiTaps<float> body = table.body(2, true);
-      crew::run(2, 2, body);
+      crew::run(2, 2 * 3, body);
+      crew::run(2, 2, table.bins_body());
       const size_t axis = corner % 2 == 0 ? 1 : 0;  // x1, x2 are axis 1
       for (size_t p = 0; p < 3; ++p) REQUIRE(table.ranges[axis * 3 + p].count == 0);
       REQUIRE(table.extents[axis * 2] == 0);
@@ -153,7 +191,7 @@ TEST_CASE("boxes that are not numbers, and rows of no image or level, have no we
     table.image = image;
     table.level = level;
     const RoiTaps<float> body = table.body(0, false);
-    crew::run(2, 2, body);
+    crew::run(2, 2 * 3, body);
     REQUIRE(table.slot == -1);
     for (const TapRange& range : table.ranges) REQUIRE(range.count == 0);
   }
