@@ -1,19 +1,19 @@
 // Convolution with everything that follows it in a residual network, as one op:
-//   y = relu(scale * (w conv x) + bias + residual)
-// scale and bias are per output channel (a frozen batch norm's affine, or a plain bias). The scale is folded into the
-// working filters, so that the libraries' own epilogues do the rest.
+//   y = relu(norm(w conv x) + bias + residual)
+// The norm is a batch norm with frozen statistics; it is folded into the working filters and the bias (fold_body.h), so
+// that the libraries' own epilogues do the rest.
 // x, the residual and the result may be bfloat16: parameters and their gradients stay float32, and products take the
-// filters' working copy (Variable::value_as).
+// working copies (Variable::value_as).
 #pragma once
 
-#include "autograd/variable.h"
+#include "autograd/fold.h"
 #include "tensor/conv.h"
 
 namespace tailseg {
 
 struct Epilogue {
-  Variable scale{};     // [K] or undefined
-  Variable bias{};      // [K] or undefined
+  FrozenNorm norm{};    // of K channels or undefined
+  Variable bias{};      // [K] or undefined; not beside a norm, which has its own
   Variable residual{};  // shape of the result or undefined
   bool relu = false;
 };

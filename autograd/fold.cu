@@ -6,81 +6,68 @@
 #include "tensor/launch.h"
 
 namespace tailseg {
-
 namespace {
 
 int64_t taps_of(const Tensor& w) { return w.elements() / std::max<int64_t>(w.size(0), 1); }
 
-void check_like(const char* what, const Tensor& tensor, const Tensor& w) {
-  TS_CHECK(!tensor.defined() || (tensor.shape() == w.shape() && tensor.dtype() == w.dtype()), what, ": expected ",
-           w.shape(), " ", name_of(w.dtype()), ", got ", tensor.shape(), " ", name_of(tensor.dtype()));
+void check_channels(const char* what, const Tensor& tensor, const Tensor& w) {
+  check_shape(what, tensor, {w.size(0)});
+  TS_CHECK(tensor.dtype() == w.dtype(), what, ": expected ", name_of(w.dtype()), ", got ", name_of(tensor.dtype()));
+}
+
+void check_norm(const Tensor& w, const FrozenNorm& norm) {
+  check_channels("fold_norm: gamma", norm.gamma.value(), w);
+  check_channels("fold_norm: beta", norm.beta.value(), w);
+  check_channels("fold_norm: mean", norm.mean, w);
+  check_channels("fold_norm: variance", norm.var, w);
+}
+
+template <class Real, class Out, class Bias>
+void fold(Context& ctx, const Tensor& w, const FrozenNorm& norm, const FoldedFilters& to) {
+  for_each_item(ctx, w.size(0),
+                FoldNorm<Real, Out, Bias>{w.data<Real>(), norm.gamma.value().data<Real>(),
+                                          norm.beta.value().data<Real>(), norm.mean.data<Real>(), norm.var.data<Real>(),
+                                          to.filters.data<Out>(), to.bias.data<Bias>(), taps_of(w), norm.eps});
 }
 
 }  // namespace
 
-Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale, DType dtype) {
-  check_shape("fold_scale: scale", scale, {w.size(0)});
-  TS_CHECK(w.dtype() == compute_dtype(dtype), "fold_scale: filters ", name_of(w.dtype()), " for ", name_of(dtype));
-  Tensor folded = Tensor::empty(ctx, w.shape(), dtype);
-  dispatch_floating(dtype, "fold_scale", [&]<class Out>(Out) {
+FoldedFilters fold_norm(Context& ctx, const Tensor& w, const FrozenNorm& norm, DType dtype, DType bias_dtype) {
+  check_norm(w, norm);
+  TS_CHECK(w.dtype() == compute_dtype(dtype), "fold_norm: filters ", name_of(w.dtype()), " for ", name_of(dtype));
+  TS_CHECK(bias_dtype == dtype || bias_dtype == w.dtype(), "fold_norm: a bias ", name_of(bias_dtype), " beside ",
+           name_of(dtype));
+  const FoldedFilters to{Tensor::empty(ctx, w.shape(), dtype), Tensor::empty(ctx, {w.size(0)}, bias_dtype)};
+  dispatch_floating(dtype, "fold_norm", [&]<class Out>(Out) {
     using Real = ComputeType<Out>;
-    for_each_item(ctx, w.size(0),
-                  FoldScale<Real, Out>{w.data<Real>(), scale.data<Real>(), folded.data<Out>(), taps_of(w)});
+    if (bias_dtype == dtype) return fold<Real, Out, Out>(ctx, w, norm, to);
+    fold<Real, Out, Real>(ctx, w, norm, to);
   });
-  return folded;
+  return to;
 }
 
-void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, const Tensor& dfolded, const Tensor& dw,
-                         const Tensor& dscale) {
-  check_shape("fold_scale_backward: scale", scale, {w.size(0)});
-  TS_CHECK(dfolded.defined(), "fold_scale_backward: the gradient of the folded filters is undefined");
-  check_like("fold_scale_backward: gradient of the folded filters", dfolded, w);
-  check_like("fold_scale_backward: gradient of the filters", dw, w);
-  if (dscale.defined()) check_shape("fold_scale_backward: gradient of the scale", dscale, {w.size(0)});
-  dispatch_full(w.dtype(), "fold_scale_backward", [&]<class Scalar>(Scalar) {
+void fold_norm_backward(Context& ctx, const Tensor& w, const FrozenNorm& norm, const Tensor& dfolded,
+                        const Tensor& dbias, const Tensor& dw, const Tensor& dgamma) {
+  check_norm(w, norm);
+  TS_CHECK(dfolded.shape() == w.shape() && compute_dtype(dfolded.dtype()) == w.dtype(),
+           "fold_norm_backward: gradient of the folded filters: expected ", w.shape(), ", got ", dfolded.shape(), " ",
+           name_of(dfolded.dtype()));
+  TS_CHECK(!dw.defined() || (dw.shape() == w.shape() && dw.dtype() == w.dtype()),
+           "fold_norm_backward: gradient of the filters: expected ", w.shape(), " ", name_of(w.dtype()), ", got ",
+           dw.shape(), " ", name_of(dw.dtype()));
+  if (dgamma.defined()) {
+    check_channels("fold_norm_backward: gradient of gamma", dgamma, w);
+    check_channels("fold_norm_backward: gradient of the bias", dbias, w);
+  }
+  dispatch_floating(dfolded.dtype(), "fold_norm_backward", [&]<class In>(In) {
+    using Real = ComputeType<In>;
     for_each_item(ctx, w.size(0),
-                  FoldScaleBackward<Scalar>{w.data<Scalar>(), scale.data<Scalar>(), dfolded.data<Scalar>(),
-                                            dw.defined() ? dw.data<Scalar>() : nullptr,
-                                            dscale.defined() ? dscale.data<Scalar>() : nullptr, taps_of(w)});
+                  FoldNormBackward<Real, In>{w.data<Real>(), norm.gamma.value().data<Real>(), norm.mean.data<Real>(),
+                                             norm.var.data<Real>(), dfolded.data<In>(),
+                                             dgamma.defined() ? dbias.data<Real>() : nullptr,
+                                             dw.defined() ? dw.data<Real>() : nullptr,
+                                             dgamma.defined() ? dgamma.data<Real>() : nullptr, taps_of(w), norm.eps});
   });
-}
-
-ScaleAndBias fold_batch_norm(Context& ctx, const Variable& gamma, const Variable& beta, const Tensor& mean,
-                             const Tensor& var, double eps) {
-  check_shape("fold_batch_norm: gamma", gamma.value(), {-1});
-  const int64_t channels = gamma.size(0);
-  check_shape("fold_batch_norm: beta", beta.value(), {channels});
-  check_shape("fold_batch_norm: mean", mean, {channels});
-  check_shape("fold_batch_norm: variance", var, {channels});
-  const DType dtype = gamma.value().dtype();
-  const Tensor scale = Tensor::empty(ctx, {channels}, dtype);
-  const Tensor bias = Tensor::empty(ctx, {channels}, dtype);
-  dispatch_full(dtype, "fold_batch_norm", [&]<class Scalar>(Scalar) {
-    for_each_item(ctx, channels,
-                  FoldBatchNorm<Scalar>{gamma.value().data<Scalar>(), beta.value().data<Scalar>(), mean.data<Scalar>(),
-                                        var.data<Scalar>(), scale.data<Scalar>(), bias.data<Scalar>(), eps});
-  });
-  // scale and bias are two results; each hands its share of gamma's gradient over when its own gradient arrives.
-  auto dgamma_of = [gamma, mean, var, eps](Context& c, const Tensor* dscale, const Tensor* dbias) {
-    const Tensor dgamma = Tensor::empty(c, gamma.shape(), gamma.value().dtype());
-    dispatch_full(gamma.value().dtype(), "fold_batch_norm_backward", [&]<class Scalar>(Scalar) {
-      for_each_item(c, gamma.size(0),
-                    FoldBatchNormBackward<Scalar>{mean.data<Scalar>(), var.data<Scalar>(),
-                                                  dscale ? dscale->data<Scalar>() : nullptr,
-                                                  dbias ? dbias->data<Scalar>() : nullptr, dgamma.data<Scalar>(), eps});
-    });
-    gamma.accumulate(c, dgamma);
-  };
-  ScaleAndBias out;
-  out.scale = record(ctx, "fold_batch_norm_scale", scale, {gamma}, [gamma, dgamma_of](Context& c, const Tensor& ds) {
-    if (gamma.requires_grad()) dgamma_of(c, &ds, nullptr);
-  });
-  out.bias =
-      record(ctx, "fold_batch_norm_bias", bias, {gamma, beta}, [gamma, beta, dgamma_of](Context& c, const Tensor& db) {
-        if (gamma.requires_grad()) dgamma_of(c, nullptr, &db);
-        beta.accumulate(c, db);
-      });
-  return out;
 }
 
 }  // namespace tailseg

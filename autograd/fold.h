@@ -4,17 +4,24 @@
 
 namespace tailseg {
 
-// scale[k] * w[k, ..], in `dtype`. w [K, ..], scale [K], both float32 (float64).
-Tensor fold_scale(Context& ctx, const Tensor& w, const Tensor& scale, DType dtype);
-// Gradients of fold_scale; either destination may be undefined.
-void fold_scale_backward(Context& ctx, const Tensor& w, const Tensor& scale, const Tensor& dfolded, const Tensor& dw,
-                         const Tensor& dscale);
-
-struct ScaleAndBias {
-  Variable scale, bias;  // [C]
+// A batch norm whose statistics are constants: gamma * (x - mean) / sqrt(var + eps) + beta, all [K], float32 (float64).
+struct FrozenNorm {
+  Variable gamma{}, beta{};
+  Tensor mean{}, var{};
+  double eps = 0;
+  bool defined() const { return gamma.defined(); }
 };
-// A batch norm with frozen statistics as a scale and a bias, differentiable in gamma and beta (all [C]).
-ScaleAndBias fold_batch_norm(Context& ctx, const Variable& gamma, const Variable& beta, const Tensor& mean,
-                             const Tensor& var, double eps);
+
+struct FoldedFilters {
+  Tensor filters;  // shape of w
+  Tensor bias;     // [K]
+};
+
+// The filters w [K, ..] with the norm behind them as filters of `dtype` and a bias of `bias_dtype`.
+FoldedFilters fold_norm(Context& ctx, const Tensor& w, const FrozenNorm& norm, DType dtype, DType bias_dtype);
+// From the gradients of the folded filters (float32 or bfloat16) and of the bias (float32): dw (may be dfolded itself)
+// and dgamma. Either destination may be undefined.
+void fold_norm_backward(Context& ctx, const Tensor& w, const FrozenNorm& norm, const Tensor& dfolded,
+                        const Tensor& dbias, const Tensor& dw, const Tensor& dgamma);
 
 }  // namespace tailseg

@@ -1,100 +1,74 @@
-// Folding a per-channel scale into filters, and undoing it in the gradient.
+// A frozen batch norm folded into the filters before it, and undone in their gradient. With deviation = sqrt(var +
+// eps),
+//   y = gamma * (w conv x - mean) / deviation + beta = (scale * w) conv x + bias
+//   scale = gamma / deviation,  bias = beta - mean * scale
+// With d the gradient of the folded filters and dbias that of the bias:
+//   dw = scale * d,  dgamma = (sum of w * d - mean * dbias) / deviation,  dbeta = dbias
 #pragma once
 
 #include "tensor/body.h"
 
 namespace tailseg {
 
-// One item = one filter; lanes walk its taps (contiguous). folded = scale[k] * w, rounded to Out.
-template <class Scalar, class Out>
-struct FoldScale {
-  static constexpr const char* name = "fold_scale";
+// One item = one filter; lanes walk its taps (contiguous).
+template <class Scalar, class Out, class Bias>
+struct FoldNorm {
+  static constexpr const char* name = "fold_norm";
   static constexpr Lanes lanes = Lanes::block;
-  const Scalar* w;      // [K, taps]
-  const Scalar* scale;  // [K]
-  Out* folded;          // [K, taps]
-  int64_t taps;
-
-  template <class Group>
-  TS_HD void operator()(Group group, int64_t k) const {
-    const Scalar s = scale[k];
-    for (int64_t i = group.rank(); i < taps; i += group.size()) folded[k * taps + i] = Out(s * w[k * taps + i]);
-  }
-  Cost cost(int64_t filters) const {
-    return {double(sizeof(Scalar) + sizeof(Out)) * filters * taps, 1.0 * filters * taps};
-  }
-};
-
-// One item = one filter; lanes walk its taps. With d the gradient of the folded filters:
-//   dscale[k] = sum of w * d,  dw = scale[k] * d (in place of d when dw is the same memory).
-template <class Scalar>
-struct FoldScaleBackward {
-  static constexpr const char* name = "fold_scale_backward";
-  static constexpr Lanes lanes = Lanes::block;
-  const Scalar* w;        // [K, taps]
-  const Scalar* scale;    // [K]
-  const Scalar* dfolded;  // [K, taps]
-  Scalar* dw;             // [K, taps] or null
-  Scalar* dscale;         // [K] or null
-  int64_t taps;
-
-  template <class Group>
-  TS_HD void operator()(Group group, int64_t k) const {
-    const Scalar* d = dfolded + k * taps;
-    if (dscale) {
-      const Scalar total = sum_over<Scalar>(group, taps, [&](int64_t i) { return w[k * taps + i] * d[i]; });
-      if (group.rank() == 0) dscale[k] = total;
-    }
-    if (dw) {
-      const Scalar s = scale[k];
-      for (int64_t i = group.rank(); i < taps; i += group.size()) dw[k * taps + i] = s * d[i];
-    }
-  }
-  Cost cost(int64_t filters) const { return {3.0 * sizeof(Scalar) * filters * taps, 3.0 * filters * taps}; }
-};
-
-// One item = one channel: a frozen batch norm as scale and bias.
-//   scale = gamma / sqrt(var + eps),  bias = beta - mean * scale
-template <class Scalar>
-struct FoldBatchNorm {
-  static constexpr const char* name = "fold_batch_norm";
-  static constexpr Lanes lanes = Lanes::one;
+  const Scalar* w;  // [K, taps]
   const Scalar* gamma;
   const Scalar* beta;
   const Scalar* mean;
   const Scalar* var;
-  Scalar* scale;
-  Scalar* bias;
+  Out* folded;  // [K, taps]
+  Bias* bias;   // [K]
+  int64_t taps;
   double eps;
 
   template <class Group>
-  TS_HD void operator()(Group, int64_t c) const {
-    const Scalar s = gamma[c] / math::sqrt(var[c] + Scalar(eps));
-    scale[c] = s;
-    bias[c] = beta[c] - mean[c] * s;
+  TS_HD void operator()(Group group, int64_t k) const {
+    const Scalar scale = gamma[k] / math::sqrt(var[k] + Scalar(eps));
+    if (group.rank() == 0) bias[k] = Bias(beta[k] - mean[k] * scale);
+    for (int64_t i = group.rank(); i < taps; i += group.size()) folded[k * taps + i] = Out(scale * w[k * taps + i]);
   }
-  Cost cost(int64_t n) const { return {6.0 * sizeof(Scalar) * n, 5.0 * n}; }
+  Cost cost(int64_t filters) const {
+    return {double(filters) * (double(sizeof(Scalar) + sizeof(Out)) * taps + 5.0 * sizeof(Scalar)),
+            double(filters) * (double(taps) + 5)};
+  }
 };
 
-// dgamma = (dscale - mean * dbias) / sqrt(var + eps); dbeta = dbias.
-template <class Scalar>
-struct FoldBatchNormBackward {
-  static constexpr const char* name = "fold_batch_norm_backward";
-  static constexpr Lanes lanes = Lanes::one;
+// One item = one filter; lanes walk its taps.
+template <class Scalar, class In>
+struct FoldNormBackward {
+  static constexpr const char* name = "fold_norm_backward";
+  static constexpr Lanes lanes = Lanes::block;
+  const Scalar* w;  // [K, taps]
+  const Scalar* gamma;
   const Scalar* mean;
   const Scalar* var;
-  const Scalar* dscale;  // or null
-  const Scalar* dbias;   // or null
-  Scalar* dgamma;
+  const In* dfolded;    // [K, taps]
+  const Scalar* dbias;  // [K]
+  Scalar* dw;           // [K, taps] or null; may be dfolded's memory
+  Scalar* dgamma;       // [K] or null
+  int64_t taps;
   double eps;
 
   template <class Group>
-  TS_HD void operator()(Group, int64_t c) const {
-    const Scalar ds = dscale ? dscale[c] : Scalar(0);
-    const Scalar db = dbias ? dbias[c] : Scalar(0);
-    dgamma[c] = (ds - mean[c] * db) / math::sqrt(var[c] + Scalar(eps));
+  TS_HD void operator()(Group group, int64_t k) const {
+    const In* d = dfolded + k * taps;
+    const Scalar deviation = math::sqrt(var[k] + Scalar(eps));
+    if (dgamma) {
+      const Scalar total = sum_over<Scalar>(group, taps, [&](int64_t i) { return w[k * taps + i] * Scalar(d[i]); });
+      if (group.rank() == 0) dgamma[k] = total / deviation - mean[k] * dbias[k] / deviation;
+    }
+    if (dw) {
+      const Scalar scale = gamma[k] / deviation;
+      for (int64_t i = group.rank(); i < taps; i += group.size()) dw[k * taps + i] = scale * Scalar(d[i]);
+    }
   }
-  Cost cost(int64_t n) const { return {5.0 * sizeof(Scalar) * n, 5.0 * n}; }
+  Cost cost(int64_t filters) const {
+    return {double(filters) * taps * (2.0 * sizeof(Scalar) + sizeof(In)), 3.0 * double(filters) * taps};
+  }
 };
 
 }  // namespace tailseg

@@ -26,7 +26,7 @@ Conv::Conv(const Scope& scope, int64_t in, int64_t out, int64_t window, const Co
 }
 
 Variable Conv::operator()(Context& ctx, const Variable& x, bool relu) const {
-  return convolution(ctx, x, weight, geometry, {.scale = {}, .bias = bias, .residual = {}, .relu = relu});
+  return convolution(ctx, x, weight, geometry, {.bias = bias, .relu = relu});
 }
 
 ConvNorm::ConvNorm(const Scope& scope, const std::string& conv_name, const std::string& norm_name, int64_t in,
@@ -47,9 +47,8 @@ Variable ConvNorm::operator()(Context& ctx, const Variable& x, bool training, bo
     return batch_norm(ctx, y, norm.gamma, norm.beta, norm.running_mean, norm.running_var, norm.options.eps,
                       norm.options.momentum, residual, relu);
   }
-  const ScaleAndBias affine =
-      fold_batch_norm(ctx, norm.gamma, norm.beta, norm.running_mean, norm.running_var, norm.options.eps);
-  return convolution(ctx, x, weight, geometry, {affine.scale, affine.bias, residual, relu});
+  const FrozenNorm frozen{norm.gamma, norm.beta, norm.running_mean, norm.running_var, norm.options.eps};
+  return convolution(ctx, x, weight, geometry, {.norm = frozen, .residual = residual, .relu = relu});
 }
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, const Initializer& weight_init,

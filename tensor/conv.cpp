@@ -18,16 +18,16 @@ int64_t channels_of_group(const char* what, const ConvGeometry& geometry, int64_
   return channels / groups;
 }
 
-// For what is not rounded to the data's bfloat16.
-void check_full(const char* what, const Tensor& tensor, DType data) {
-  TS_CHECK(tensor.dtype() == compute_dtype(data), what, ": expected ", name_of(compute_dtype(data)), ", got ",
-           name_of(tensor.dtype()));
+// Of a bias and a gradient of the filters.
+void check_parameter_dtype(const Context& ctx, const char* what, const Tensor& tensor, DType data) {
+  TS_CHECK(tensor.dtype() == compute_dtype(data) || tensor.dtype() == conv_parameter_dtype(ctx, data), what,
+           ": expected ", name_of(compute_dtype(data)), ", got ", name_of(tensor.dtype()));
 }
 
-void check_bias(const char* what, const ConvEpilogue& epilogue, int64_t channels, DType data) {
+void check_bias(const Context& ctx, const char* what, const ConvEpilogue& epilogue, int64_t channels, DType data) {
   if (!epilogue.bias) return;
   check_shape(what, *epilogue.bias, {channels});
-  check_full(what, *epilogue.bias, data);
+  check_parameter_dtype(ctx, what, *epilogue.bias, data);
 }
 
 // Does a library have this dtype on the CPU?
@@ -58,6 +58,10 @@ int64_t ConvGeometry::output_size(int64_t input, int64_t window) const {
   return (input + 2 * padding - reach) / stride + 1;
 }
 
+DType conv_parameter_dtype(const Context& ctx, DType data) {
+  return ctx.device().is_cuda() ? data : compute_dtype(data);
+}
+
 Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry& geometry,
               const ConvEpilogue& epilogue) {
   check_shape("conv2d: input", x, {-1, -1, -1, -1});
@@ -68,7 +72,7 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
   check_same_dtype("conv2d", x, w);
   const Shape shape{x.size(0), geometry.output_size(x.size(1), w.size(1)), geometry.output_size(x.size(2), w.size(2)),
                     w.size(0)};
-  check_bias("conv2d: bias", epilogue, w.size(0), x.dtype());
+  check_bias(ctx, "conv2d: bias", epilogue, w.size(0), x.dtype());
   if (epilogue.bias) check_device(ctx, "conv2d", "bias", *epilogue.bias);
   if (epilogue.residual) {
     check_device(ctx, "conv2d", "residual", *epilogue.residual);
@@ -104,7 +108,7 @@ Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, con
   check_device(ctx, "conv2d_backward_data", "filters", w);
   if (epilogue.bias) check_device(ctx, "conv2d_backward_data", "bias", *epilogue.bias);
   TS_CHECK(!epilogue.residual, "conv2d_backward_data takes no residual");
-  check_bias("conv2d_backward_data: bias", epilogue, x_shape[3], dy.dtype());
+  check_bias(ctx, "conv2d_backward_data: bias", epilogue, x_shape[3], dy.dtype());
   Tensor dx = Tensor::empty(ctx, x_shape, dy.dtype());
   if (dx.elements() == 0) return dx;
   if (is_empty(dy, w)) {
@@ -133,7 +137,7 @@ void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, con
   check_device(ctx, "conv2d_backward_filter", "input", x);
   check_device(ctx, "conv2d_backward_filter", "gradient", dy);
   check_device(ctx, "conv2d_backward_filter", "result", out);
-  check_full("conv2d_backward_filter: result", out, x.dtype());
+  check_parameter_dtype(ctx, "conv2d_backward_filter: result", out, x.dtype());
   if (x.elements() == 0 || dy.elements() == 0) return out.zero(ctx);
   if (ctx.device().is_cuda()) return conv2d_backward_filter_cuda(ctx, x, dy, geometry, out);
   run_or_capture(ctx, [&ctx, x, dy, geometry, out] {

@@ -7,8 +7,8 @@
 // engine offers is done by the naive body, which the kernel table then shows.
 //
 // With bfloat16 data no engine takes a float32 bias or writes a float32 gradient of the filters (cuDNN 9.19, asked for
-// every layer of R50-FPN). So the library gets a rounded bias, and its gradient, summed in float32 and rounded once, is
-// widened behind it.
+// every layer of R50-FPN). So the library gets a rounded bias, and its gradient is summed in float32 and rounded once
+// (conv_parameter_dtype); in float32 they are cast before and behind it.
 #include <unordered_map>
 
 #include "tensor/conv.h"
@@ -220,11 +220,10 @@ bool run(Context& ctx, ConvDirection direction, const char* name, const Tensor& 
          const ConvGeometry& geometry, const ConvEpilogue& epilogue) {
   check_dtype(x);
   CudnnState& state = ctx.state<CudnnState>();
-  const Tensor bias = epilogue.bias ? cast(ctx, *epilogue.bias, x.dtype()) : Tensor();
-  const ConvEpilogue fused{epilogue.bias ? &bias : nullptr, epilogue.residual, epilogue.relu};
-  const ConvPlanKey key = conv_plan_key(direction, x, w, y, geometry, fused, ctx.math());
+  const ConvPlanKey key = conv_plan_key(direction, x, w, y, geometry, epilogue, ctx.math());
   if (const Plan& plan = state.plan(key); plan.descriptor) {
-    state.execute(plan, key, name, x, w, y, fused);
+    const Tensor bias = epilogue.bias ? cast(ctx, *epilogue.bias, x.dtype()) : Tensor();
+    state.execute(plan, key, name, x, w, y, {epilogue.bias ? &bias : nullptr, epilogue.residual, epilogue.relu});
     return true;
   }
   if (!key.has_epilogue()) return false;

@@ -35,33 +35,49 @@ TEST_CASE("masked column sums on a crew") {
   REQUIRE(masked == masked_crew);
 }
 
-TEST_CASE("folding a scale and its gradient on a crew") {
+TEST_CASE("folding a frozen norm and its gradient on a crew") {
   const int64_t filters = 3, taps = 37;
   const auto w = wave<double>(size_t(filters * taps)), d = wave<double>(size_t(filters * taps), 2);
-  const std::vector<double> scale{0.5, -2, 3};
-  std::vector<double> folded(w.size()), dw(w.size()), dscale(3);
-  crew::run(5, filters, FoldScale<double, double>{w.data(), scale.data(), folded.data(), taps});
-  crew::run(5, filters, FoldScaleBackward<double>{w.data(), scale.data(), d.data(), dw.data(), dscale.data(), taps});
-  std::vector<double> expected_folded, expected_dw, expected_dscale(3, 0.0);
-  for (size_t i = 0; i < w.size(); ++i) {
-    expected_folded.push_back(scale[i / 37] * w[i]);
-    expected_dw.push_back(scale[i / 37] * d[i]);
-    expected_dscale[i / 37] += w[i] * d[i];
+  const std::vector<double> gamma{1, -1, 6}, beta{0.1, 0.2, 0.3}, mean{2, -1, 0.5}, var{4, 0.25, 3}, dbias{3, 4, -1};
+  std::vector<double> folded(w.size()), bias(3), dw(w.size()), dgamma(3);
+  crew::run(5, filters,
+            FoldNorm<double, double, double>{w.data(), gamma.data(), beta.data(), mean.data(), var.data(),
+                                             folded.data(), bias.data(), taps, 1.0});
+  crew::run(5, filters,
+            FoldNormBackward<double, double>{w.data(), gamma.data(), mean.data(), var.data(), d.data(), dbias.data(),
+                                             dw.data(), dgamma.data(), taps, 1.0});
+  const double deviation[3] = {std::sqrt(5.0), std::sqrt(1.25), 2};
+  std::vector<double> expected_folded, expected_bias, expected_dw, expected_dgamma;
+  for (size_t k = 0; k < 3; ++k) {
+    double total = 0;
+    for (size_t i = k * 37; i < (k + 1) * 37; ++i) {
+      expected_folded.push_back(gamma[k] / deviation[k] * w[i]);
+      expected_dw.push_back(gamma[k] / deviation[k] * d[i]);
+      total += w[i] * d[i];
+    }
+    expected_bias.push_back(beta[k] - mean[k] * gamma[k] / deviation[k]);
+    expected_dgamma.push_back((total - mean[k] * dbias[k]) / deviation[k]);
   }
   require_near(folded, expected_folded);
+  require_near(bias, expected_bias);
   require_near(dw, expected_dw);
-  require_near(dscale, expected_dscale);
+  require_near(dgamma, expected_dgamma);
 }
 
-TEST_CASE("a frozen norm as scale and bias, and the gradient of its gamma") {
-  const std::vector<double> gamma{1.5, -0.5}, beta{0.1, 0.2}, mean{2, -1}, var{4, 0.25}, ds{1, 2}, db{3, 4};
-  std::vector<double> scale(2), bias(2), dgamma(2);
-  run_solo(2,
-           FoldBatchNorm<double>{gamma.data(), beta.data(), mean.data(), var.data(), scale.data(), bias.data(), 0.0});
-  run_solo(2, FoldBatchNormBackward<double>{mean.data(), var.data(), ds.data(), db.data(), dgamma.data(), 0.0});
-  require_near(scale, {0.75, -1.0});
-  require_near(bias, {0.1 - 2 * 0.75, 0.2 - 1.0});
-  require_near(dgamma, {(1.0 - 2 * 3) / 2, (2.0 + 4) / 0.5});
+TEST_CASE("a frozen norm's gradient may take the place of the folded filters', and each part may be left out") {
+  const std::vector<double> w{1, 2, 3, 4}, gamma{1, 2}, mean{0.5, -1}, var{4, 1}, dbias{3, 4};
+  std::vector<double> in_place{5, 6, 7, 8}, d = in_place, dw(4), dgamma(2), alone(2);
+  const auto body = [&](const std::vector<double>& dfolded, double* to, double* of_gamma) {
+    return FoldNormBackward<double, double>{w.data(),     gamma.data(), mean.data(), var.data(), dfolded.data(),
+                                            dbias.data(), to,           of_gamma,    2,          0.0};
+  };
+  run_solo(2, body(d, dw.data(), nullptr));
+  run_solo(2, body(d, nullptr, alone.data()));
+  crew::run(2, 2, body(in_place, in_place.data(), dgamma.data()));
+  REQUIRE(dw == std::vector<double>{2.5, 3, 14, 16});
+  REQUIRE(in_place == dw);
+  REQUIRE(alone == std::vector<double>{(5 + 12 - 1.5) / 2, 21 + 32 + 4});
+  REQUIRE(dgamma == alone);
 }
 
 TEST_CASE("relu passes what is positive, hides no NaN, and stops the gradient elsewhere") {

@@ -68,15 +68,15 @@ TEST_CASE("convolution, forward and backward, over strides, paddings and dilatio
   }
 }
 
-TEST_CASE("grouped convolution's gradients, with scale, bias and residual") {
+TEST_CASE("grouped convolution's gradients, with bias and residual") {
   Context ctx;
-  const Variable x = gc::leaf(ctx, {2, 5, 4, 6}, 1), w = gc::leaf(ctx, {9, 3, 3, 2}, 2), scale = gc::leaf(ctx, {9}, 3);
+  const Variable x = gc::leaf(ctx, {2, 5, 4, 6}, 1), w = gc::leaf(ctx, {9, 3, 3, 2}, 2);
   const Variable bias = gc::leaf(ctx, {9}, 4, 3, 4), residual = gc::leaf(ctx, {2, 3, 2, 9}, 5);
   gc::run(ctx,
           [](Context& c, const gc::Leaves& in) {
-            return gc::probe(c, convolution(c, in[0], in[1], {2, 1, 1, 3}, {in[2], in[3], in[4], false}));
+            return gc::probe(c, convolution(c, in[0], in[1], {2, 1, 1, 3}, {.bias = in[2], .residual = in[3]}));
           },
-          {x, w, scale, bias, residual});
+          {x, w, bias, residual});
   REQUIRE_THROWS_WITH(transposed_convolution(ctx, residual, w, {2, 1, 1, 3}, {}), Catch::Contains("3 groups"));
 }
 
@@ -89,34 +89,53 @@ TEST_CASE("convolution 1x1 with stride 2") {
   gc::run(ctx, [g](Context& c, const gc::Leaves& in) { return gc::probe(c, convolution(c, in[0], in[1], g)); }, {x, w});
 }
 
-TEST_CASE("convolution with scale, bias, residual and relu is one op with five gradients") {
+TEST_CASE("convolution with a frozen norm, residual and relu is one op with five gradients") {
   Context ctx;
   const ConvGeometry g{1, 1, 1};
   const Variable x = gc::leaf(ctx, {2, 4, 5, 3}, 11), w = gc::leaf(ctx, {4, 3, 3, 3}, 2),
                  s = gc::leaf(ctx, {4}, 3, 0.5, 2), b = gc::leaf(ctx, {4}, 4), r = gc::leaf(ctx, {2, 4, 5, 4}, 5);
+  const std::vector<double> means{0.3, -1, 2, 0}, variances{0.5, 2, 1e-6, 4};
+  const Tensor mean = Tensor::from(ctx, {4}, means), var = Tensor::from(ctx, {4}, variances);
+  const auto norm = [&](const Variable& gamma, const Variable& beta) {
+    return FrozenNorm{gamma, beta, mean, var, 1e-5};
+  };
   Shape shape;
   std::vector<double> expected = convolution_slow(x.value(), w.value(), g, &shape);
   for (size_t i = 0; i < expected.size(); ++i) {
-    expected[i] =
-        expected[i] * s.value().data<double>()[i % 4] + b.value().data<double>()[i % 4] + r.value().data<double>()[i];
+    const size_t c = i % 4;
+    expected[i] = s.value().data<double>()[c] * (expected[i] - means[c]) / std::sqrt(variances[c] + 1e-5) +
+                  b.value().data<double>()[c] + r.value().data<double>()[i];
   }
-  const Variable linear = convolution(ctx, x, w, g, {s, b, r, false});
+  const Variable linear = convolution(ctx, x, w, g, {.norm = norm(s, b), .residual = r});
   require_equal(linear.value(), expected);
   require_no_kink(linear.value());
   for (double& y : expected) y = std::max(y, 0.0);
-  require_equal(convolution(ctx, x, w, g, {s, b, r, true}).value(), expected);
+  require_equal(convolution(ctx, x, w, g, {.norm = norm(s, b), .residual = r, .relu = true}).value(), expected);
   for (bool relu : {false, true}) {
     gc::run(ctx,
-            [g, relu](Context& c, const gc::Leaves& in) {
-              return gc::probe(c, convolution(c, in[0], in[1], g, {in[2], in[3], in[4], relu}));
+            [&, relu](Context& c, const gc::Leaves& in) {
+              return gc::probe(
+                  c, convolution(c, in[0], in[1], g, {.norm = norm(in[2], in[3]), .residual = in[4], .relu = relu}));
             },
             {x, w, s, b, r});
   }
-  // Each part alone.
-  gc::run(
-      ctx,
-      [g](Context& c, const gc::Leaves& in) { return gc::probe(c, convolution(c, in[0], in[1], g, {.scale = in[2]})); },
-      {x, w, s});
+  // Every set of parameters that a frozen stage, or a recipe that trains the norms alone, may leave trained.
+  for (int trained = 0; trained < 8; ++trained) {
+    gc::Leaves leaves{x};
+    const auto leaf_if = [&](const Variable& v, int bit) {
+      const Variable leaf(v.value(), (trained & bit) != 0);
+      if (leaf.requires_grad()) leaves.push_back(leaf);
+      return leaf;
+    };
+    const Variable wt = leaf_if(w, 1), st = leaf_if(s, 2), bt = leaf_if(b, 4);
+    gc::run(
+        ctx,
+        [&](Context& c, const gc::Leaves& in) {
+          return gc::probe(c, convolution(c, in[0], wt, g, {.norm = norm(st, bt)}));
+        },
+        leaves);
+  }
+  // Bias and residual alone.
   gc::run(
       ctx,
       [g](Context& c, const gc::Leaves& in) { return gc::probe(c, convolution(c, in[0], in[1], g, {.bias = in[2]})); },
@@ -133,8 +152,8 @@ TEST_CASE("one filter used twice, and a residual that is the input itself") {
   const ConvGeometry g{1, 1, 1};
   gc::run(ctx,
           [g](Context& c, const gc::Leaves& in) {
-            const Variable once = convolution(c, in[0], in[1], g, {in[2], {}, in[0]});
-            return gc::probe(c, convolution(c, once, in[1], g, {in[2], {}, once}));
+            const Variable once = convolution(c, in[0], in[1], g, {.bias = in[2], .residual = in[0]});
+            return gc::probe(c, convolution(c, once, in[1], g, {.bias = in[2], .residual = once}));
           },
           {gc::leaf(ctx, {1, 3, 4, 2}, 1), gc::leaf(ctx, {2, 3, 3, 2}, 2), gc::leaf(ctx, {2}, 3)});
 }
@@ -178,39 +197,15 @@ TEST_CASE("transposed convolution is the adjoint of convolution, with bias and r
           {x, w, b});
 }
 
-TEST_CASE("a frozen batch norm folds into scale and bias, differentiably") {
-  Context ctx;
-  const Variable gamma = gc::leaf(ctx, {3}, 1, 0.5, 1.5), beta = gc::leaf(ctx, {3}, 2);
-  const Tensor mean = Tensor::from<double>(ctx, {3}, {0.3, -1, 2}),
-               var = Tensor::from<double>(ctx, {3}, {0.5, 2, 1e-6});
-  const ScaleAndBias folded = fold_batch_norm(ctx, gamma, beta, mean, var, 1e-5);
-  for (size_t c = 0; c < 3; ++c) {  // the affine gives gamma * (x - mean) / sqrt(var + eps) + beta
-    const double x = 0.7, deviation = std::sqrt(var.data<double>()[c] + 1e-5);
-    const double expected =
-        gamma.value().data<double>()[c] * (x - mean.data<double>()[c]) / deviation + beta.value().data<double>()[c];
-    REQUIRE(folded.scale.value().data<double>()[c] * x + folded.bias.value().data<double>()[c] ==
-            Approx(expected).epsilon(1e-12));
-  }
-  const Variable x = gc::leaf(ctx, {1, 4, 3, 2}, 3), w = gc::leaf(ctx, {3, 3, 3, 2}, 4);
-  gc::run(ctx,
-          [&](Context& c, const gc::Leaves& in) {
-            const ScaleAndBias f = fold_batch_norm(c, in[2], in[3], mean, var, 1e-5);
-            return gc::probe(c, convolution(c, in[0], in[1], {1, 1, 1}, {.scale = f.scale, .bias = f.bias}));
-          },
-          {x, w, gamma, beta});
-  gc::run(ctx,
-          [&](Context& c, const gc::Leaves& in) {
-            return gc::probe(
-                c, fold_batch_norm(c, in[0], Variable(Tensor::zeros(c, {3}, DType::float64)), mean, var, 1e-5).scale);
-          },
-          {gamma});
-}
-
 TEST_CASE("convolution refuses operands that do not fit") {
   Context ctx;
   const Variable x = gc::leaf(ctx, {1, 4, 4, 3}, 1), w = gc::leaf(ctx, {2, 3, 3, 4}, 2);
   REQUIRE_THROWS_AS(convolution(ctx, x, w, {1, 1, 1}), Error);
   const Variable fits = gc::leaf(ctx, {2, 3, 3, 3}, 2);
-  REQUIRE_THROWS_AS(convolution(ctx, x, fits, {1, 1, 1}, {.scale = gc::leaf(ctx, {3}, 3)}), Error);
+  REQUIRE_THROWS_AS(convolution(ctx, x, fits, {1, 1, 1}, {.bias = gc::leaf(ctx, {3}, 3)}), Error);
+  const Variable two = gc::leaf(ctx, {2}, 3);
+  const FrozenNorm norm{two, two, two.value(), two.value()};
+  REQUIRE_THROWS_WITH(convolution(ctx, x, fits, {1, 1, 1}, {.norm = norm, .bias = two}),
+                      Catch::Contains("beside a norm"));
   REQUIRE_THROWS_AS(convolution(ctx, x, gc::leaf(ctx, {2, 7, 7, 3}, 2), {1, 0, 1}), Error);
 }

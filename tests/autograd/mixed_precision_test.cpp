@@ -78,12 +78,14 @@ using Inputs = std::vector<Variable>;
 
 }  // namespace
 
-TEST_CASE("a bfloat16 convolution with scale, bias and residual has float32 gradients of its parameters") {
+TEST_CASE("a bfloat16 convolution with a frozen norm, a bias or a residual has float32 gradients of its parameters") {
   compare({{{2, 9, 7, 16}, {2, 9, 7, 24}}, {{24, 3, 3, 16}, {24}, {24}}, [](Context& c, const Inputs& in) {
-             return convolution(c, in[0], in[2], {1, 1, 1}, {.scale = in[3], .bias = in[4], .residual = in[1]});
+             const Tensor mean = Tensor::full(c, {24}, 0.25, in[3].value().dtype()),
+                          var = Tensor::full(c, {24}, 3, in[3].value().dtype());
+             return convolution(c, in[0], in[2], {1, 1, 1}, {.norm = {in[3], in[4], mean, var, 1}, .residual = in[1]});
            }});
   compare({{{1, 9, 7, 16}}, {{24, 3, 3, 16}, {24}}, [](Context& c, const Inputs& in) {
-             return convolution(c, in[0], in[1], {2, 1, 1}, {.scale = {}, .bias = in[2], .residual = {}});
+             return convolution(c, in[0], in[1], {2, 1, 1}, {.bias = in[2]});
            }});
 }
 

@@ -112,20 +112,29 @@ TEST_CASE("pooling and resizing without pixels is refused; without images it is 
   REQUIRE(global_average_pool(ctx, none).shape() == Shape{0, 2});
 }
 
-TEST_CASE("frozen norms and folded scales check every operand") {
+TEST_CASE("frozen norms and masked sums check every operand") {
   Context ctx;
   const Variable gamma = leaf(ctx, {4}), beta = leaf(ctx, {4});
   const Tensor four = Tensor::full(ctx, {4}, 1), three = Tensor::full(ctx, {3}, 1),
                w = Tensor::full(ctx, {4, 1, 1, 2}, 1);
-  REQUIRE_THROWS_WITH(fold_batch_norm(ctx, gamma, beta, three, four, 0),
-                      Contains("fold_batch_norm") && Contains("[3]"));
-  REQUIRE_THROWS_WITH(fold_batch_norm(ctx, gamma, beta, four, three, 0), Contains("[3]"));
-  REQUIRE_THROWS_WITH(fold_batch_norm(ctx, gamma, leaf(ctx, {3}), four, four, 0), Contains("[3]"));
-  REQUIRE_THROWS_WITH(fold_scale(ctx, w, three, DType::float32), Contains("[3]"));
-  REQUIRE(fold_scale(ctx, Tensor::empty(ctx, {0, 1, 1, 2}), Tensor::empty(ctx, {0}), DType::float32).elements() == 0);
-  REQUIRE_THROWS_WITH(fold_scale(ctx, w, four, DType::float64), Contains("float32") && Contains("float64"));
-  REQUIRE_THROWS_WITH(fold_scale_backward(ctx, w, four, three, w, Tensor()), Contains("[3]"));
-  REQUIRE_THROWS_WITH(fold_scale_backward(ctx, w, four, w, Tensor(), three), Contains("[3]"));
+  const auto fold = [&](const FrozenNorm& norm, DType dtype = DType::float32) {
+    return fold_norm(ctx, w, norm, dtype, dtype);
+  };
+  const FrozenNorm norm{gamma, beta, four, four};
+  REQUIRE_THROWS_WITH(fold({gamma, beta, three, four}), Contains("fold_norm: mean") && Contains("[3]"));
+  REQUIRE_THROWS_WITH(fold({gamma, beta, four, three}), Contains("variance") && Contains("[3]"));
+  REQUIRE_THROWS_WITH(fold({gamma, leaf(ctx, {3}), four, four}), Contains("beta") && Contains("[3]"));
+  REQUIRE_THROWS_WITH(fold({leaf(ctx, {3}), beta, four, four}), Contains("gamma") && Contains("[3]"));
+  REQUIRE_THROWS_WITH(fold(norm, DType::float64), Contains("float32") && Contains("float64"));
+  const Tensor none = Tensor::empty(ctx, {0});
+  const FrozenNorm of_none{leaf(ctx, {0}), leaf(ctx, {0}), none, none};
+  REQUIRE(
+      fold_norm(ctx, Tensor::empty(ctx, {0, 1, 1, 2}), of_none, DType::float32, DType::float32).filters.elements() ==
+      0);
+  REQUIRE_THROWS_WITH(fold_norm_backward(ctx, w, norm, four, four, w, Tensor()), Contains("folded"));
+  REQUIRE_THROWS_WITH(fold_norm_backward(ctx, w, norm, w, four, four, Tensor()), Contains("of the filters"));
+  REQUIRE_THROWS_WITH(fold_norm_backward(ctx, w, norm, w, four, Tensor(), three), Contains("[3]"));
+  REQUIRE_THROWS_WITH(fold_norm_backward(ctx, w, norm, w, three, Tensor(), four), Contains("[3]"));
   const Tensor dy = Tensor::full(ctx, {2, 4}, 1);
   REQUIRE_THROWS_WITH(mask_and_sum(ctx, dy, Tensor::zeros(ctx, {2, 3}), true), Contains("[2, 3]"));
   REQUIRE_THROWS_WITH(mask_and_sum(ctx, dy, Tensor(), true, three), Contains("[3]"));
