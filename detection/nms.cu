@@ -38,7 +38,7 @@ void walk(Context& ctx, const NmsInput& input, double threshold, const NmsResult
   };
   if (!ctx.device().is_cuda()) return run(rows);
   const Tensor bits = Tensor::empty(ctx, {segments, words, padded}, DType::int64);
-  for_each_item(ctx, segments * words, NmsBits<Real>{rows, bits.data<int64_t>()});
+  for_each_item(ctx, segments * words * NmsBits<Real>::parts(padded), NmsBits<Real>{rows, bits.data<int64_t>()});
   run(StoredRows<Real>{bits.data<int64_t>(), padded});
 }
 

@@ -120,28 +120,33 @@ struct StoredRows {
   }
 };
 
-// One item = one word of one segment; lanes walk the rows before its end.
+// One item = one word of one segment and kBitRows of the rows; lanes walk those that lie before the word's end.
 template <class Real>
 struct NmsBits {
   static constexpr const char* name = "nms_bits";
   static constexpr Lanes lanes = Lanes::block;
+  static constexpr int64_t kBitRows = 256;
   ComputedRows<Real> rows;
   int64_t* bits;  // [S, words, padded]
 
+  TS_HD static int64_t parts(int64_t padded) { return (padded + kBitRows - 1) / kBitRows; }
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    const int64_t words = rows.boxes.words(), segment = item / words, w = item % words;
-    for (int64_t i = group.rank(); i < (w + 1) * kWord; i += group.size()) {
-      bits[item * rows.boxes.padded + i] = static_cast<int64_t>(rows.word(group, segment, i, w));
+    const int64_t padded = rows.boxes.padded, words = rows.boxes.words();
+    const int64_t word = item / parts(padded), first = item % parts(padded) * kBitRows;
+    const int64_t segment = word / words, w = word % words, end = math::min(first + kBitRows, (w + 1) * kWord);
+    for (int64_t i = first + group.rank(); i < end; i += group.size()) {
+      bits[word * padded + i] = static_cast<int64_t>(rows.word(group, segment, i, w));
     }
   }
   Cost cost(int64_t items) const {
-    const double pairs = double(items) * double(rows.boxes.padded) / 2;
+    const double pairs = double(items) * double(kBitRows) / 2;
     return {pairs * 8, pairs * kWord * 15};
   }
 };
 
-// One item = one segment; lanes walk the words behind the current one.
+// One item = one segment; lanes walk the words behind the current one. One warp walks alone, so what costs time is to
+// wait for memory: rows are asked for many at once, before it is known whether each is needed.
 template <class Real, class Rows>
 struct NmsWalk {
   static constexpr const char* name = "nms_walk";
@@ -161,15 +166,7 @@ struct NmsWalk {
     int64_t kept = 0;
     for (int64_t w = 0; w < words; ++w) {
       group.sync();  // the lane that owns this word has struck it for all earlier survivors
-      uint64_t open = ~gone[w], alive = 0;
-      for (int64_t t = 0; open != 0 && kept < limit; ++t) {
-        if (!(open >> t & 1)) continue;
-        const int64_t i = w * kWord + t;
-        open &= ~(rows.word(group, segment, i, w) | uint64_t{1} << t);
-        alive |= uint64_t{1} << t;
-        if (group.rank() == 0) survivors[segment * most + kept] = static_cast<int32_t>(i);
-        ++kept;
-      }
+      const uint64_t alive = decide(group, segment, w, gone[w], limit, kept);
       const int64_t here = math::min(kWord, capacity - w * kWord);
       for (int64_t t = group.rank(); t < here; t += group.size()) {
         keep[segment * capacity + w * kWord + t] = alive >> t & 1;
@@ -180,13 +177,37 @@ struct NmsWalk {
     for (int64_t i = kept + group.rank(); i < most; i += group.size()) survivors[segment * most + i] = -1;
   }
 
+  // Which boxes of word w survive, in their order; adds them to the survivors. Each lane reads one row.
+  template <class Group>
+  TS_HD uint64_t decide(Group group, int64_t segment, int64_t w, uint64_t gone, int64_t limit, int64_t& kept) const {
+    uint64_t open = ~gone, alive = 0;
+    for (int64_t base = 0; base < kWord; base += group.size()) {
+      if (open >> base == 0 || kept >= limit) break;
+      const int64_t mine = base + group.rank(), end = math::min(kWord, base + group.size());
+      const uint64_t row = mine < end && (open >> mine & 1) ? rows.word(group, segment, w * kWord + mine, w) : 0;
+      for (int64_t t = base; t < end && kept < limit; ++t) {
+        if (!(open >> t & 1)) continue;
+        open &= ~(group.broadcast(row, t - base) | uint64_t{1} << t);
+        alive |= uint64_t{1} << t;
+        if (group.rank() == 0) survivors[segment * most + kept] = static_cast<int32_t>(w * kWord + t);
+        ++kept;
+      }
+    }
+    return alive;
+  }
+
   // Strikes what the survivors of word w overlap out of all later words.
   template <class Group>
   TS_HD void strike(Group group, int64_t segment, uint64_t* gone, int64_t w, uint64_t alive) const {
+    constexpr int64_t kAtOnce = Group::kSolo ? 1 : 8;
     for (int64_t later = w + 1 + group.rank(); later < words; later += group.size()) {
       uint64_t bits = gone[later];
-      for (int64_t t = 0; t < kWord && ~bits != 0; ++t) {
-        if (alive >> t & 1) bits |= rows.word(group, segment, w * kWord + t, later);
+      for (int64_t t = 0; t < kWord && ~bits != 0; t += kAtOnce) {
+        uint64_t struck_by[kAtOnce];
+        for (int64_t j = 0; j < kAtOnce; ++j) {
+          struck_by[j] = alive >> (t + j) & 1 ? rows.word(group, segment, w * kWord + t + j, later) : 0;
+        }
+        for (int64_t j = 0; j < kAtOnce; ++j) bits |= struck_by[j];
       }
       gone[later] = bits;
     }

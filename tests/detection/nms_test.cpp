@@ -149,25 +149,26 @@ TEST_CASE("boxes without area, NaN boxes and no boxes") {
 }
 
 TEST_CASE("suppression bodies give the same on a crew, from stored and from computed bits") {
-  const int64_t segments = 2, capacity = 200, words = 4, padded = 256, most = 150;
+  const int64_t segments = 2, capacity = 300, words = 5, padded = 320, most = 150;
   const std::vector<float> boxes = random_boxes(segments * capacity, 120, 12);
-  std::vector<int32_t> labels(400), count = {200, 170};
+  std::vector<int32_t> labels(600), count = {300, 170};
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i % 3);
   const int lanes = GENERATE(1, 3, 16);
   std::vector<float> columns(static_cast<size_t>(segments * 5 * padded));
-  std::vector<int64_t> struck(8), bits(static_cast<size_t>(segments * words * padded));
+  std::vector<int64_t> struck(10), bits(static_cast<size_t>(segments * words * padded));
   std::vector<int32_t> survivors(300), kept(2);
-  std::vector<uint8_t> keep(400);
+  std::vector<uint8_t> keep(600);
   const BoxColumns<float> to{columns.data(), labels.data(), capacity, padded};
   const ComputedRows<float> rows{to, 0.4f};
   crew::run(lanes, segments * words, NmsPrepare<float>{to, boxes.data(), nullptr, count.data(), struck.data()});
-  crew::run(lanes, segments * words, NmsBits<float>{rows, bits.data()});
+  REQUIRE(NmsBits<float>::parts(padded) == 2);
+  crew::run(lanes, segments * words * 2, NmsBits<float>{rows, bits.data()});
   std::vector<int64_t> again = struck;
   crew::run(lanes, segments,
             NmsWalk<float, StoredRows<float>>{StoredRows<float>{bits.data(), padded}, again.data(), nullptr,
                                               survivors.data(), kept.data(), keep.data(), capacity, words, most});
   for (size_t s = 0; s < 2; ++s) {
-    std::vector<int32_t> expected = slow_nms(&boxes[s * 800], static_cast<size_t>(count[s]), &labels[s * 200], nullptr,
+    std::vector<int32_t> expected = slow_nms(&boxes[s * 1200], static_cast<size_t>(count[s]), &labels[s * 300], nullptr,
                                              0.4f, static_cast<size_t>(most));
     REQUIRE(kept[s] == static_cast<int32_t>(expected.size()));
     expected.resize(static_cast<size_t>(most), -1);
