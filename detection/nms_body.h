@@ -166,31 +166,34 @@ struct NmsWalk {
     int64_t kept = 0;
     for (int64_t w = 0; w < words; ++w) {
       group.sync();  // the lane that owns this word has struck it for all earlier survivors
-      const uint64_t alive = decide(group, segment, w, gone[w], limit, kept);
-      const int64_t here = math::min(kWord, capacity - w * kWord);
+      const uint64_t alive = kept < limit ? decide(group, segment, w, gone[w]) : 0;
+      const int64_t begin = w * kWord, here = math::min(kWord, capacity - begin);
       for (int64_t t = group.rank(); t < here; t += group.size()) {
-        keep[segment * capacity + w * kWord + t] = alive >> t & 1;
+        const int64_t place = kept + math::count_bits(alive & ((uint64_t{1} << t) - 1));
+        const bool survives = (alive >> t & 1) && place < limit;
+        keep[segment * capacity + begin + t] = survives;
+        if (survives) survivors[segment * most + place] = static_cast<int32_t>(begin + t);
       }
+      kept = math::min(kept + math::count_bits(alive), limit);
       if (kept < limit) strike(group, segment, gone, w, alive);
     }
     if (group.rank() == 0) count[segment] = static_cast<int32_t>(kept);
     for (int64_t i = kept + group.rank(); i < most; i += group.size()) survivors[segment * most + i] = -1;
   }
 
-  // Which boxes of word w survive, in their order; adds them to the survivors. Each lane reads one row.
+  // Which boxes of word w survive. Each lane reads one row.
   template <class Group>
-  TS_HD uint64_t decide(Group group, int64_t segment, int64_t w, uint64_t gone, int64_t limit, int64_t& kept) const {
+  TS_HD uint64_t decide(Group group, int64_t segment, int64_t w, uint64_t gone) const {
     uint64_t open = ~gone, alive = 0;
-    for (int64_t base = 0; base < kWord; base += group.size()) {
-      if (open >> base == 0 || kept >= limit) break;
+    for (int64_t base = 0; base < kWord && open >> base != 0; base += group.size()) {
       const int64_t mine = base + group.rank(), end = math::min(kWord, base + group.size());
-      const uint64_t row = mine < end && (open >> mine & 1) ? rows.word(group, segment, w * kWord + mine, w) : 0;
-      for (int64_t t = base; t < end && kept < limit; ++t) {
-        if (!(open >> t & 1)) continue;
-        open &= ~(group.broadcast(row, t - base) | uint64_t{1} << t);
+      const uint64_t part = ~uint64_t{0} >> (kWord - (end - base)) << base;
+      const bool wanted = mine < end && (open >> mine & 1);
+      const uint64_t row = wanted ? rows.word(group, segment, w * kWord + mine, w) : 0;
+      while ((open & part) != 0) {
+        const int t = math::lowest_bit(open & part);
         alive |= uint64_t{1} << t;
-        if (group.rank() == 0) survivors[segment * most + kept] = static_cast<int32_t>(w * kWord + t);
-        ++kept;
+        open &= ~(group.broadcast(row, t - base) | uint64_t{1} << t);
       }
     }
     return alive;

@@ -98,7 +98,7 @@ Tensor forward(Context& ctx, const std::vector<Variable>& levels, const Taps& ta
     body.out = out.data<Scalar>();
     body.images = levels[0].size(0);
     body.channels = channels;
-    for_each_item(ctx, rois * taps.pooled, body);
+    for_each_item(ctx, rois * taps.pooled * (taps.pooled / body.bins_of_item()), body);
   });
   return out;
 }

@@ -15,7 +15,8 @@ struct RoiFeature {
   int64_t first_item;  // items (row x tile) before this level
 };
 
-// One item = one row of bins of one RoI; lanes walk packs of channels.
+// One item = one row of bins of one RoI, or one bin where lanes walk packs: a warp that pools a whole row of a large
+// RoI is awaited long after the others.
 template <class Scalar, int64_t kPack = 1>
 struct RoiAlignForward {
   static constexpr const char* name = "roi_align_forward";
@@ -28,25 +29,27 @@ struct RoiAlignForward {
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    const int64_t roi = item / taps.pooled;
-    const TapRange y = taps.range(roi, 0, item % taps.pooled);
+    const int64_t bins = bins_of_item(), first = item * bins % taps.pooled;
+    const int64_t line = item * bins / taps.pooled, roi = line / taps.pooled;
+    const TapRange y = taps.range(roi, 0, line % taps.pooled);
     const int64_t slot = taps.slot[roi];
-    Scalar* row = out + item * taps.pooled * channels;
+    Scalar* to = out + item * bins * channels;
     if (slot < 0 || y.count == 0) {
-      for (int64_t i = group.rank(); i < taps.pooled * channels; i += group.size()) row[i] = Scalar(Real(0));
+      for (int64_t i = group.rank(); i < bins * channels; i += group.size()) to[i] = Scalar(Real(0));
       return;
     }
     const RoiFeature<const Scalar>& f = features[slot / images];
     const Scalar* top = f.data + (slot % images * f.height + y.first) * f.width * channels;
     const Real* wy = taps.weights_of(roi, 0) + y.at;
-    for (int64_t q = 0; q < taps.pooled; ++q) {
+    for (int64_t q = first; q < first + bins; ++q) {
       const TapRange x = taps.range(roi, 1, q);
       const Real* wx = taps.weights_of(roi, 1) + x.at;
-      pool(group, top + x.first * channels, f.width * channels, wy, y.count, wx, x.count, row + q * channels);
+      pool(group, top + x.first * channels, f.width * channels, wy, y.count, wx, x.count, to + (q - first) * channels);
     }
   }
+  TS_HD int64_t bins_of_item() const { return kPack > 1 ? 1 : taps.pooled; }
   Cost cost(int64_t items) const {  // about 2.5 x 2.5 taps a bin
-    const double bins = double(items) * double(taps.pooled) * double(channels);
+    const double bins = double(items) * double(bins_of_item()) * double(channels);
     return {bins * 3.0 * sizeof(Scalar), bins * 13.0};
   }
 

@@ -51,12 +51,26 @@ TS_HD inline T abs(T x) {
 TS_HD inline bool finite(float x) { return abs(x) <= std::numeric_limits<float>::max(); }    // false for NaN
 TS_HD inline bool finite(double x) { return abs(x) <= std::numeric_limits<double>::max(); }  // false for NaN
 
-// The place of the lowest bit that is set; x is not 0.
+// The place of the lowest bit that is set (x is not 0), and how many are set.
+TS_HD inline int lowest_bit(uint64_t x) {
+#if defined(__CUDA_ARCH__)
+  return __ffsll(static_cast<long long>(x)) - 1;
+#else
+  return __builtin_ctzll(x);
+#endif
+}
 TS_HD inline int lowest_bit(uint32_t x) {
 #if defined(__CUDA_ARCH__)
   return __ffs(static_cast<int>(x)) - 1;
 #else
   return __builtin_ctz(x);
+#endif
+}
+TS_HD inline int count_bits(uint64_t x) {
+#if defined(__CUDA_ARCH__)
+  return __popcll(x);
+#else
+  return __builtin_popcountll(x);
 #endif
 }
 

@@ -1,6 +1,9 @@
 // Top-k with k <= kMostSelected by radix selection: one block finds, 11 bits at a time, the k-th largest of its keys,
 // gathers those not below it and sorts them in shared memory. Long rows are cut into chunks whose winners meet in a
-// second round. No key equals another (the place is part of it), so the result does not depend on who came first.
+// second round, unsorted. No key equals another (the column is part of it), so the result does not depend on who came
+// first.
+#include <cmath>
+
 #include "tensor/launch.h"
 #include "tensor/select_cuda.h"
 #include "tensor/sort_order.h"
@@ -9,30 +12,30 @@ namespace tailseg {
 namespace {
 
 constexpr int kThreads = 1024;
-constexpr int kBins = 2048;          // two for each thread
-constexpr int64_t kLongRow = 65536;  // above that a row is worth more than one block
-constexpr int64_t kChunk = 32768;
+constexpr int kBins = 2048;  // two for each thread
 
 struct SelectRow {
-  const float* keys;          // [rows, n]
-  const int32_t* counts;      // [rows] or null
-  const int32_t* candidates;  // [rows, n] second round: the keys' columns, -1 for none; null in the first
-  float* values;              // [rows, chunks, k]
-  int32_t* indices;           // [rows, chunks, k]
-  int64_t n, k, chunk, chunks;
+  const float* keys;          // [rows, columns]
+  const int32_t* counts;      // [rows]: columns that have a key, or null
+  const int32_t* candidates;  // [rows, n] second round: columns, -1 for none; null: all columns, n of them
+  float* values;              // [rows, k], sorted, with their columns; null in a round that another follows
+  int32_t* indices;           // [rows, chunks, k], -1 for none
+  int64_t columns, n, k, chunk, chunks;
 };
 
-// Keys of one chunk with their place: larger is earlier, no two are equal, 0 is none.
+// Keys of one chunk with their column: larger is earlier, no two are equal, 0 is none.
 struct ChunkKeys {
-  const float* keys;
+  const float* row;
   const int32_t* candidates;
-  int64_t size;  // keys to look at
+  int64_t first, size;  // keys to look at
 
   __device__ uint64_t operator[](int64_t i) const {
-    if (candidates && candidates[i] < 0) return 0;
-    return static_cast<uint64_t>(ordered_bits<uint32_t>(keys[i])) << 32 |
-           static_cast<uint32_t>(~static_cast<uint32_t>(i));
+    const int32_t column = candidates ? candidates[first + i] : static_cast<int32_t>(first + i);
+    if (column < 0) return 0;
+    return static_cast<uint64_t>(ordered_bits<uint32_t>(row[column])) << 32 |
+           static_cast<uint32_t>(~static_cast<uint32_t>(column));
   }
+  __device__ static int32_t column_of(uint64_t key) { return static_cast<int32_t>(~static_cast<uint32_t>(key)); }
 };
 
 // Counts into a bin. Scores often agree in their upper bits: the lanes that agree with the first of them count at once.
@@ -140,36 +143,40 @@ __global__ void __launch_bounds__(kThreads) select_rows(const SelectRow a) {
   __shared__ Found found;
   __shared__ int gathered;
   __shared__ uint64_t best[kMostSelected];
-  const int64_t row = blockIdx.x / a.chunks, chunk = blockIdx.x % a.chunks, first = chunk * a.chunk;
+  const int64_t row = blockIdx.x / a.chunks, first = blockIdx.x % a.chunks * a.chunk;
   int64_t count = a.counts ? min(max(static_cast<int64_t>(a.counts[row]), int64_t{0}), a.n) : a.n;
   count = max(min(count - first, a.chunk), int64_t{0});
-  const int64_t offset = row * a.n + first;
-  const ChunkKeys keys{a.keys + offset, a.candidates ? a.candidates + offset : nullptr, count};
+  const ChunkKeys keys{a.keys + row * a.columns, a.candidates ? a.candidates + row * a.n : nullptr, first, count};
 
   int wanted = static_cast<int>(a.k);
   const uint64_t threshold = select_threshold(keys, wanted, bins, warp_sums, &found);
   if (threadIdx.x == 0) gathered = 0;
   __syncthreads();
+  int32_t* const indices = a.indices + static_cast<int64_t>(blockIdx.x) * a.k;
   for (int64_t i = threadIdx.x; i < count && wanted > 0; i += kThreads) {
     const uint64_t key = keys[i];
-    if (key != 0 && key >= threshold) best[atomicAdd(&gathered, 1)] = key;  // in any order: sorted next
+    if (key == 0 || key < threshold) continue;
+    const int place = atomicAdd(&gathered, 1);  // in any order: sorted next, or in the second round
+    if (a.values)
+      best[place] = key;
+    else
+      indices[place] = ChunkKeys::column_of(key);
   }
+  for (int64_t i = wanted + static_cast<int>(threadIdx.x); i < a.k; i += kThreads) {
+    indices[i] = -1;
+    if (a.values) a.values[blockIdx.x * a.k + i] = -INFINITY;
+  }
+  if (!a.values) return;
+
   __syncthreads();
   int size = 2;
   while (size < wanted) size *= 2;
   for (int i = wanted + static_cast<int>(threadIdx.x); i < size; i += kThreads) best[i] = 0;
   bitonic_sort(best, size);
-
-  for (int64_t i = threadIdx.x; i < a.k; i += kThreads) {
-    const int64_t slot = static_cast<int64_t>(blockIdx.x) * a.k + i;
-    if (i < wanted) {
-      const int64_t place = static_cast<uint32_t>(~static_cast<uint32_t>(best[i]));
-      a.values[slot] = keys.keys[place];
-      a.indices[slot] = keys.candidates ? keys.candidates[place] : static_cast<int32_t>(first + place);
-    } else {
-      a.values[slot] = -INFINITY;
-      a.indices[slot] = -1;
-    }
+  for (int i = static_cast<int>(threadIdx.x); i < wanted; i += kThreads) {
+    const int32_t column = ChunkKeys::column_of(best[i]);
+    a.values[blockIdx.x * a.k + i] = keys.row[column];
+    indices[i] = column;
   }
 }
 
@@ -179,19 +186,34 @@ void select(Context& ctx, int64_t rows, const SelectRow& a) {
                 select_rows, a);
 }
 
+// A block's time grows with its keys, so the two rounds are shortest when both see sqrt(n k) keys. The second round
+// itself, its launch and its sort, is worth about as much as looking at kSecondRound keys.
+constexpr int64_t kSecondRound = 16384;
+
+int64_t chunk_of(int64_t n, int64_t k) {
+  const auto best = static_cast<int64_t>(std::sqrt(static_cast<double>(n) * static_cast<double>(k)));
+  const int64_t chunk = (best / kThreads + 1) * kThreads;
+  return 2 * chunk + kSecondRound < n ? chunk : n;
+}
+
 }  // namespace
 
 void topk_by_selection(Context& ctx, const Tensor& keys, const int32_t* counts, const RankedRows& out) {
-  const int64_t rows = keys.size(0), n = keys.size(1), k = out.values.size(1);
-  SelectRow all{keys.data<float>(), counts, nullptr, out.values.data<float>(), out.indices.data<int32_t>(), n, k, n, 1};
-  if (n <= kLongRow) return select(ctx, rows, all);
-  const int64_t chunks = (n + kChunk - 1) / kChunk;
-  const Tensor values = Tensor::empty(ctx, {rows, chunks * k});
-  const Tensor indices = Tensor::empty(ctx, {rows, chunks * k}, DType::int32);
-  select(ctx, rows, {all.keys, counts, nullptr, values.data<float>(), indices.data<int32_t>(), n, k, kChunk, chunks});
-  select(
-      ctx, rows,
-      {values.data<float>(), nullptr, indices.data<int32_t>(), all.values, all.indices, chunks * k, k, chunks * k, 1});
+  const int64_t rows = keys.size(0), n = keys.size(1), k = out.values.size(1), chunk = chunk_of(n, k);
+  SelectRow last{
+      keys.data<float>(), counts, nullptr, out.values.data<float>(), out.indices.data<int32_t>(), n, n, k, n, 1};
+  if (chunk == n) return select(ctx, rows, last);
+  SelectRow first = last;
+  first.chunk = chunk;
+  first.chunks = (n + chunk - 1) / chunk;
+  const Tensor candidates = Tensor::empty(ctx, {rows, first.chunks * k}, DType::int32);
+  first.values = nullptr;
+  first.indices = candidates.data<int32_t>();
+  select(ctx, rows, first);
+  last.counts = nullptr;
+  last.candidates = first.indices;
+  last.n = last.chunk = first.chunks * k;
+  select(ctx, rows, last);
 }
 
 }  // namespace tailseg

@@ -390,7 +390,7 @@ struct Kernels {
       first_item += images * rows[l] * ((columns[l] + kTile - 1) / kTile);
     }
     run(count * 2 * pooled, taps);
-    run(count * pooled, forward);
+    run(count * pooled * pooled / forward.bins_of_item(), forward);
     run(count * 2, RoiBins{ranges.data(), extents.data(), bins.data(), pooled, longest});
     run(images, RoiImageWords{rois.image.data(), span.data(), count});
     run(first_row, row_mask);

@@ -121,6 +121,7 @@ TEST_CASE("topk agrees with a stable sort for every kind of size") {
       }
     }
     check_topk<float>(*ctx, 2, 201600, 2000, false, seed++);
+    check_topk<float>(*ctx, 5, 50400, 1000, true, seed++);
     check_topk<float>(*ctx, 2, 100000, 5000, true, seed++);
     check_topk<float>(*ctx, 1, 70000, 70000, false, seed++);
     check_topk<float>(*ctx, 700, 33, 10, true, seed++);
@@ -128,7 +129,7 @@ TEST_CASE("topk agrees with a stable sort for every kind of size") {
 }
 
 TEST_CASE("topk of rows that are all equal, all NaN, ascending or descending") {
-  const int64_t n = 20000, k = 1000;
+  const int64_t n = GENERATE(20000, 50000), k = 1000;
   for (Context* ctx : devices()) {
     std::vector<float> keys;
     for (int64_t i = 0; i < n; ++i) keys.push_back(0.25f);
