@@ -117,14 +117,13 @@ __device__ uint64_t select_threshold(const ChunkKeys& keys, int& wanted, int* bi
   return prefix;
 }
 
-// Largest first. `size` is a power of two.
+// Largest first. `size` is a power of two. A thread takes pairs: i with a zero where `step` has its bit, and i + step.
 __device__ void bitonic_sort(uint64_t* keys, int size) {
   for (int run = 2; run <= size; run *= 2) {
     for (int step = run / 2; step > 0; step /= 2) {
       __syncthreads();
-      for (int i = threadIdx.x; i < size; i += kThreads) {
-        const int partner = i ^ step;
-        if (partner < i) continue;
+      for (int pair = threadIdx.x; pair < size / 2; pair += kThreads) {
+        const int i = 2 * pair - (pair & (step - 1)), partner = i + step;
         const bool falling = (i & run) == 0;
         const uint64_t a = keys[i], b = keys[partner];
         if (falling ? a < b : a > b) {
