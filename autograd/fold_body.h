@@ -1,5 +1,5 @@
-// A frozen batch norm folded into the filters before it, and undone in their gradient. With deviation = sqrt(var +
-// eps),
+// A frozen batch norm folded into the filters before it, and undone in their gradient.
+//   deviation = sqrt(var + eps)
 //   y = gamma * (w conv x - mean) / deviation + beta = (scale * w) conv x + bias
 //   scale = gamma / deviation,  bias = beta - mean * scale
 // With d the gradient of the folded filters and dbias that of the bias:

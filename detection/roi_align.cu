@@ -129,10 +129,10 @@ struct RowMask {
 
 template <class Scalar>
 RowMask make_row_mask(Context& ctx, const RoiFeature<Scalar>* features, size_t levels, int64_t images, int64_t rows,
-                      const Tensor& image_index, const Taps& taps, const Bins& bins) {
+                      const Taps& taps, const Bins& bins) {
   RowMask made{Tensor::empty(ctx, {images, 2}, DType::int32), {}, (taps.rois + 31) / 32};
   made.bits = Tensor::empty(ctx, Shape{rows, made.words}, DType::int32);
-  for_each_item(ctx, images, RoiImageWords{image_index.data<int32_t>(), made.span.data<int32_t>(), taps.rois});
+  for_each_item(ctx, images, RoiImageWords{taps.slot.data<int32_t>(), made.span.data<int32_t>(), taps.rois, images});
   RoiRowMask<Scalar> body{};
   body.slot = taps.slot.data<int32_t>();
   body.extents = bins.extents.data<int32_t>();
@@ -148,8 +148,7 @@ RowMask make_row_mask(Context& ctx, const RoiFeature<Scalar>* features, size_t l
 }
 
 template <class Scalar>
-void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const Tensor& image_index, const Taps& taps,
-                      const Tensor& dy) {
+void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const Taps& taps, const Tensor& dy) {
   std::vector<Tensor> gradients(levels.size());
   std::vector<const void*> pointers{dy.raw()};
   for (size_t l = 0; l < levels.size(); ++l) {
@@ -170,7 +169,7 @@ void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const T
       rows += images * g.height;
       items += images * g.height * ((g.width + body.kTile - 1) / body.kTile);
     }
-    const RowMask mask = make_row_mask(ctx, body.gradients, levels.size(), images, rows, image_index, taps, bins);
+    const RowMask mask = make_row_mask(ctx, body.gradients, levels.size(), images, rows, taps, bins);
     body.taps = taps.table<ComputeType<Scalar>>();
     body.side = bins.table();
     body.mask = reinterpret_cast<const uint32_t*>(mask.bits.data<int32_t>());
@@ -199,9 +198,9 @@ Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std:
     taps = make_taps<ComputeType<Scalar>>(ctx, rois, sizes, levels[0].size(0), options);
     out = forward<Scalar>(ctx, levels, taps, rois.boxes.size(0));
   });
-  return record(ctx, "roi_align", out, levels, [levels, taps, image = rois.image_index](Context& c, const Tensor& dy) {
+  return record(ctx, "roi_align", out, levels, [levels, taps](Context& c, const Tensor& dy) {
     dispatch_floating(dy.dtype(), "roi_align",
-                      [&]<class Scalar>(Scalar) { gather_gradients<Scalar>(c, levels, image, taps, dy); });
+                      [&]<class Scalar>(Scalar) { gather_gradients<Scalar>(c, levels, taps, dy); });
   });
 }
 

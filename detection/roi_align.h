@@ -25,8 +25,9 @@ struct RoiAlignOptions {
 
 // levels[l] [N, H_l, W_l, C] (float32, bfloat16 or float64, all alike), scales[l] its size over the input's (1/4, 1/8
 // ..)
-// -> [R, P, P, C]. Unused rows, rows whose level or image is not there, boxes with NaN or infinity, and bins that lie
-// outside the feature give zeros. Reads nothing back from the device.
+// -> [R, P, P, C]. Unused rows, rows whose level or image is not there, boxes with NaN or infinity or a corner more
+// than 2^22 cells of their feature away, and bins that lie outside the feature give zeros. Reads nothing back from the
+// device.
 Variable roi_align(Context& ctx, const std::vector<Variable>& levels, const std::vector<double>& scales,
                    const RoiSet& rois, const RoiAlignOptions& options);
 

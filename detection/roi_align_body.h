@@ -75,14 +75,14 @@ struct RoiAlignForward {
 struct RoiImageWords {
   static constexpr const char* name = "roi_image_words";
   static constexpr Lanes lanes = Lanes::block;
-  const int32_t* image;  // [R]
-  int32_t* span;         // [images, 2]: the first word with a RoI of this image, one past the last; equal: none
-  int64_t rois;
+  const int32_t* slot;  // [R], of RoiTaps
+  int32_t* span;        // [images, 2]: the first word with a RoI of this image, one past the last; equal: none
+  int64_t rois, images;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {
-    const auto here = [&](int64_t roi) { return image[roi] == item; };
-    const int64_t none = -rois;  // below every -roi
+    const auto here = [&](int64_t roi) { return slot[roi] >= 0 && slot[roi] % images == item; };
+    const int64_t none = -rois - 1;  // below every -roi
     const int64_t last = max_over<int64_t>(group, rois, none, [&](int64_t roi) { return here(roi) ? roi : none; });
     const int64_t first = -max_over<int64_t>(group, rois, none, [&](int64_t roi) { return here(roi) ? -roi : none; });
     if (group.rank() != 0) return;

@@ -26,7 +26,7 @@ struct TapRange {
 };
 
 struct BinRange {
-  int16_t first, end;  // the bins that touch a row (column), and those between them; none: first == end
+  int16_t first, end;  // the bins that touch a row (column); none: both are the bin behind it (before it, inside out)
 };
 constexpr int64_t kMaxPooled = 32767;
 
@@ -59,8 +59,10 @@ struct RoiBinTable {
 
 // A bin's weights begin at its first row plus three for each bin that lies before it, so that no bin has to know how
 // much the others need: consecutive bins share at most two rows, or three where a bin is smaller than the rounding of
-// its coordinates.
+// its coordinates. That rounding must be below a row, so a box may not begin farther away than 2^22 rows of the
+// feature.
 constexpr int64_t kSharedRows = 3;
+constexpr int64_t kFarthestStart = int64_t{1} << 22;
 constexpr int64_t roi_tap_capacity(int64_t longest_axis, int64_t pooled) { return longest_axis + kSharedRows * pooled; }
 
 // One item = one bin of one axis of one RoI (thread).
@@ -105,6 +107,7 @@ struct RoiTaps {
   TS_HD TapRange write_bin(int64_t line, int64_t p, Real low, Real high, int64_t size) const {
     const Real offset = aligned ? Real(0.5) : Real(0);
     const Real start = low - offset;
+    if (!(math::abs(start) <= Real(kFarthestStart))) return {0, 0, 0};
     Real length = (high - offset) - start;
     if (!aligned) length = math::max(length, Real(1));
     const Real bin = length / Real(pooled);
@@ -186,6 +189,9 @@ struct RoiBins {
         BinRange& here = at[row - begin];
         if (here.first == here.end) here.first = bin;
         here.end = next;
+      }
+      for (int64_t row = end; row < written && at[row - begin].first == at[row - begin].end; ++row) {
+        at[row - begin] = {bin, bin};  // inside out: these lie between this bin and the one before it
       }
       for (; written < end; ++written) at[written - begin] = {bin, next};
     }

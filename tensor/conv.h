@@ -37,8 +37,7 @@ Tensor conv2d(Context& ctx, const Tensor& x, const Tensor& w, const ConvGeometry
 // dy [N, P, Q, K], w -> dx of the given shape [N, H, W, C].
 Tensor conv2d_backward_data(Context& ctx, const Tensor& dy, const Tensor& w, const Shape& x_shape,
                             const ConvGeometry& geometry, const ConvEpilogue& epilogue = {});
-// x, dy -> dw of out's shape [K, R, S, C/G], written to out, of x's compute_dtype or of
-// conv_parameter_dtype.
+// x, dy -> dw of out's shape [K, R, S, C/G], written to out, of x's compute_dtype or of conv_parameter_dtype.
 void conv2d_backward_filter(Context& ctx, const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
                             const Tensor& out);
 

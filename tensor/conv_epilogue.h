@@ -6,7 +6,7 @@
 
 namespace tailseg {
 
-// y [N, P, Q, K]; bias [K] of its compute_dtype, residual as y.
+// y [N, P, Q, K]; bias [K] of its dtype or compute_dtype, residual as y.
 void apply_conv_epilogue(Context& ctx, const Tensor& y, const ConvEpilogue& epilogue);
 
 // The bias in its compute_dtype, undefined when there is none: what our own kernels read.

@@ -180,9 +180,9 @@ __global__ void __launch_bounds__(kThreads) select_rows(const SelectRow a) {
 }
 
 void select(Context& ctx, int64_t rows, const SelectRow& a) {
-  const double keys = double(rows) * double(a.n);
-  launch_kernel(ctx, "topk_select", {4 * keys + 8.0 * double(rows * a.chunks * a.k), keys}, rows * a.chunks, kThreads,
-                select_rows, a);
+  const double keys = double(rows) * double(a.n), found = double(rows * a.chunks * a.k);
+  launch_kernel(ctx, "topk_select", {(a.candidates ? 8 : 4) * keys + (a.values ? 8 : 4) * found, keys}, rows * a.chunks,
+                kThreads, select_rows, a);
 }
 
 // A block's time grows with its keys, so the two rounds are shortest when both see sqrt(n k) keys. The second round

@@ -21,6 +21,7 @@ struct Layer {
   std::vector<Shape> features, parameters;
   std::function<Variable(Context&, const std::vector<Variable>&)> run;
   bool full = false;
+  unsigned frozen = 0;  // a bit for each parameter that is not trained
 };
 
 struct Outcome {
@@ -30,13 +31,14 @@ struct Outcome {
 
 Outcome outcome(Context& ctx, const Layer& layer, DType dtype) {
   std::vector<Variable> inputs;
-  const auto add = [&](const Shape& shape, DType type, uint64_t seed) {
-    inputs.emplace_back(typed_tensor(ctx, type, shape,
-                                     rounded_to(ctx, DType::bfloat16, gradient_check::values(shape.elements(), seed))),
-                        true);
+  const auto add = [&](const Shape& shape, DType type, bool trained) {
+    const std::vector<double> values = gradient_check::values(shape.elements(), 11 + inputs.size());
+    inputs.emplace_back(typed_tensor(ctx, type, shape, rounded_to(ctx, DType::bfloat16, values)), trained);
   };
-  for (const Shape& shape : layer.features) add(shape, dtype, 11 + inputs.size());
-  for (const Shape& shape : layer.parameters) add(shape, compute_dtype(dtype), 11 + inputs.size());
+  for (const Shape& shape : layer.features) add(shape, dtype, true);
+  for (size_t i = 0; i < layer.parameters.size(); ++i) {
+    add(layer.parameters[i], compute_dtype(dtype), (layer.frozen >> i & 1) == 0);
+  }
   const Variable y = layer.run(ctx, inputs);
   const DType result = layer.full ? compute_dtype(dtype) : dtype;
   REQUIRE(y.value().dtype() == result);
@@ -45,6 +47,7 @@ Outcome outcome(Context& ctx, const Layer& layer, DType dtype) {
                         rounded_to(ctx, DType::bfloat16, gradient_check::values(y.shape().elements(), 5))));
   Outcome out{y.value(), {}};
   for (const Variable& input : inputs) {
+    if (!input.requires_grad()) continue;
     REQUIRE(input.grad().dtype() == input.value().dtype());
     out.gradients.push_back(input.grad());
   }
@@ -79,11 +82,15 @@ using Inputs = std::vector<Variable>;
 }  // namespace
 
 TEST_CASE("a bfloat16 convolution with a frozen norm, a bias or a residual has float32 gradients of its parameters") {
-  compare({{{2, 9, 7, 16}, {2, 9, 7, 24}}, {{24, 3, 3, 16}, {24}, {24}}, [](Context& c, const Inputs& in) {
-             const Tensor mean = Tensor::full(c, {24}, 0.25, in[3].value().dtype()),
-                          var = Tensor::full(c, {24}, 3, in[3].value().dtype());
-             return convolution(c, in[0], in[2], {1, 1, 1}, {.norm = {in[3], in[4], mean, var, 1}, .residual = in[1]});
-           }});
+  const auto with_norm = [](Context& c, const Inputs& in) {
+    const DType dtype = in[3].value().dtype();
+    const Tensor mean = Tensor::full(c, {24}, 0.25, dtype), var = Tensor::full(c, {24}, 3, dtype);
+    return convolution(c, in[0], in[2], {1, 1, 1}, {.norm = {in[3], in[4], mean, var, 1}, .residual = in[1]});
+  };
+  for (unsigned frozen = 0; frozen < 8; ++frozen) {
+    INFO("filters, gamma, beta frozen: " << (frozen & 1) << (frozen >> 1 & 1) << (frozen >> 2));
+    compare({{{2, 9, 7, 16}, {2, 9, 7, 24}}, {{24, 3, 3, 16}, {24}, {24}}, with_norm, false, frozen});
+  }
   compare({{{1, 9, 7, 16}}, {{24, 3, 3, 16}, {24}}, [](Context& c, const Inputs& in) {
              return convolution(c, in[0], in[1], {2, 1, 1}, {.bias = in[2]});
            }});

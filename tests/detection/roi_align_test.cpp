@@ -122,6 +122,7 @@ Rois some_rois(int64_t count, int64_t images, double height, double width) {
   push({3, 5, 30, 40}, 0, -1);
   push({10, 10, 10, 10}, 0, 0);                    // empty
   push({30, 20, 12, 9}, 0, 0);                     // inside out
+  push({w - 1, 2, 0, h}, 0, 0);                    // the same, with columns between its bins that no sample touches
   push({w + 90, h + 90, w + 120, h + 130}, 0, 0);  // outside
   push({-400, -300, -100, -80}, 0, 1);
   push({-1e4, -1e4, 1e4, 1e4}, 0, 2);  // far larger than the image
@@ -251,7 +252,7 @@ TEST_CASE("roi_align's gradients, over all levels") {
 
 TEST_CASE("roi_align's gradient is the adjoint of its value, with many channels and ragged tiles") {
   Context cpu;
-  const int64_t images = 2, channels = 203;
+  const int64_t images = 2, channels = GENERATE(203, 24);  // on a GPU one by one, and in packs
   const std::vector<Level> levels = pyramid(images, channels, 33, 37);
   const Rois rois = some_rois(100, images, 132, 148);
   for (const RoiAlignOptions& o : every_option()) {
@@ -302,20 +303,21 @@ TEST_CASE("roi_align gives the same bits at any number of threads and twice in a
 }
 
 TEST_CASE("roi_align of no RoIs, or of unused rows only, is empty or zero and so are the gradients") {
-  Context ctx;
-  const std::vector<Level> levels = pyramid(1, 3, 9, 8);
-  for (int64_t count : {0, 5}) {
-    const Rois rois{std::vector<float>(size_t(count * 4), 1e9f), std::vector<int32_t>(size_t(count), -1),
-                    std::vector<int32_t>(size_t(count), 0)};
-    const std::vector<Variable> f = on_tape(ctx, DType::float32, levels, 1, 3);
-    const Variable y = roi_align(ctx, f, kScales, rois.on(ctx), {});
-    REQUIRE(y.shape() == Shape{count, 7, 7, 3});
-    REQUIRE(y.value().to_vector<float>(ctx) == std::vector<float>(size_t(count * 147), 0.f));
-    backward(ctx, y, Tensor::full(ctx, y.shape(), 1.0));
-    for (const Variable& l : f) {
-      REQUIRE(l.grad().to_vector<float>(ctx) == std::vector<float>(size_t(l.shape().elements()), 0.f));
+  const std::vector<Level> levels = pyramid(1, 8, 9, 8);
+  for_each_device_and_type([&](Context& ctx, DType dtype) {
+    for (int64_t count : {0, 5}) {
+      const Rois rois{std::vector<float>(size_t(count * 4), 1e9f), std::vector<int32_t>(size_t(count), -1),
+                      std::vector<int32_t>(size_t(count), 0)};
+      const std::vector<Variable> f = on_tape(ctx, dtype, levels, 1, 8);
+      const Variable y = roi_align(ctx, f, kScales, rois.on(ctx), {});
+      REQUIRE(y.shape() == Shape{count, 7, 7, 8});
+      REQUIRE(to_doubles(ctx, y.value()) == std::vector<double>(size_t(count * 49 * 8), 0.0));
+      backward(ctx, y, Tensor::full(ctx, y.shape(), 1.0, dtype));
+      for (const Variable& l : f) {
+        REQUIRE(to_doubles(ctx, l.grad()) == std::vector<double>(size_t(l.shape().elements()), 0.0));
+      }
     }
-  }
+  });
   REQUIRE(live_nodes() == 0);
 }
 
@@ -392,7 +394,7 @@ struct Kernels {
     run(count * 2 * pooled, taps);
     run(count * pooled * pooled / forward.bins_of_item(), forward);
     run(count * 2, RoiBins{ranges.data(), extents.data(), bins.data(), pooled, longest});
-    run(images, RoiImageWords{rois.image.data(), span.data(), count});
+    run(images, RoiImageWords{slot.data(), span.data(), count, images});
     run(first_row, row_mask);
     run(first_item, backward_);
   }

@@ -196,3 +196,16 @@ TEST_CASE("boxes that are not numbers, and rows of no image or level, have no we
     for (const TapRange& range : table.ranges) REQUIRE(range.count == 0);
   }
 }
+
+TEST_CASE("a box that begins too far away for float32 to tell its rows apart has no weights") {
+  for (const float far : {5e7f, -5e7f}) {
+    Table<float> table(21, 21, 14, {0, far, 80, -far});
+    run_solo(2 * 14, table.body(0, true));
+    run_solo(2, table.bins_body());
+    for (size_t p = 0; p < 14; ++p) {
+      REQUIRE(table.ranges[p].count == 0);
+      REQUIRE(table.ranges[14 + p].count > 0);
+    }
+    REQUIRE(table.extents[0] == table.extents[1]);
+  }
+}

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "tensor/conv.h"
+#include "tensor/conv_epilogue.h"
 #include "tensor/elementwise.h"
 #include "tensor/matmul.h"
 #include "tensor/onednn.h"
@@ -101,6 +102,50 @@ TEST_CASE("bfloat16 convolutions equal their definition up to one rounding, and 
       const bool rounds = ctx->device().is_cuda();  // cuDNN writes bfloat16, which is widened
       check_near(*ctx, dw, exact_dw, float32_part(p.dy.elements() / g.k), rounds ? kStored : kFull);
     }
+  }
+}
+
+TEST_CASE("a bias and a filter gradient in the dtype that the library has need no other sums") {
+  for (Context* ctx : devices()) {
+    for (const Case& g : kCases) {
+      INFO(ctx->device().name() << ", " << g.name);
+      const Problem p(*ctx, g, DType::bfloat16);
+      const DType dtype = conv_parameter_dtype(*ctx, DType::bfloat16);
+      const Tensor bias = cast(*ctx, p.bias, dtype);
+      CHECK(to_doubles(*ctx, conv2d(*ctx, p.x, p.w, p.geometry, {&bias, &p.residual, true})) ==
+            to_doubles(*ctx, conv2d(*ctx, p.x, p.w, p.geometry, {&p.bias, &p.residual, true})));
+      const Tensor dw = Tensor::full(*ctx, p.w.shape(), NAN, dtype), full = Tensor::full(*ctx, p.w.shape(), NAN);
+      conv2d_backward_filter(*ctx, p.x, p.dy, p.geometry, dw);
+      conv2d_backward_filter(*ctx, p.x, p.dy, p.geometry, full);
+      CHECK(to_doubles(*ctx, dw) == to_doubles(*ctx, full));  // on a GPU the full one was widened
+    }
+  }
+}
+
+TEST_CASE("our own kernels take a bfloat16 bias and give a bfloat16 filter gradient, for what a library refuses") {
+  for (Context* ctx : devices()) {
+    const Case& g = kCases[4];
+    const Problem p(*ctx, g, DType::bfloat16);
+    const Tensor bias = cast(*ctx, p.bias, DType::bfloat16);
+    const auto forward = [&](const Tensor& with) {
+      const Tensor y = Tensor::full(*ctx, p.dy.shape(), NAN, DType::bfloat16);
+      conv2d_naive(*ctx, p.x, p.w, p.geometry, {&with, &p.residual, true}, y);
+      apply_conv_epilogue(*ctx, y, {&with, nullptr, false});
+      return to_doubles(*ctx, y);
+    };
+    CHECK(forward(bias) == forward(p.bias));
+    const Tensor input_bias = data(*ctx, DType::float32, {g.c}, 6), narrow = cast(*ctx, input_bias, DType::bfloat16);
+    const auto backward_data = [&](const Tensor& with) {
+      const Tensor dx = Tensor::full(*ctx, p.x.shape(), NAN, DType::bfloat16);
+      conv2d_backward_data_naive(*ctx, p.dy, p.w, p.geometry, {&with, nullptr, true}, dx);
+      return to_doubles(*ctx, dx);
+    };
+    CHECK(backward_data(narrow) == backward_data(input_bias));
+    const Tensor dw = Tensor::full(*ctx, p.w.shape(), NAN, DType::bfloat16),
+                 full = Tensor::full(*ctx, p.w.shape(), NAN);
+    conv2d_backward_filter_naive(*ctx, p.x, p.dy, p.geometry, dw);
+    conv2d_backward_filter_naive(*ctx, p.x, p.dy, p.geometry, full);
+    CHECK(to_doubles(*ctx, dw) == to_doubles(*ctx, cast(*ctx, full, DType::bfloat16)));
   }
 }
 
