@@ -28,7 +28,16 @@ constexpr unsigned char kGuard = 0xA5;
 
 std::string mebibytes(int64_t bytes) { return text(static_cast<double>(bytes >> 10) / 1024.0, " MiB"); }
 
-// What a request is rounded up to.
+// TAILSEG_DEBUG_MEMORY=exact: blocks come from the system one by one, as long as they were asked for.
+bool exact_memory() {
+  static const bool on = [] {
+    const char* setting = std::getenv("TAILSEG_DEBUG_MEMORY");
+    return setting && std::strcmp(setting, "exact") == 0;
+  }();
+  return on;
+}
+
+// What a request is rounded up to. In debug all that lies behind the bytes that were asked for is guard band.
 size_t block_bytes(size_t bytes) {
   if (debug_memory()) bytes += kGuardBytes;
   return (std::max<size_t>(bytes, 1) + kStep - 1) / kStep * kStep;
@@ -115,14 +124,20 @@ void* Allocator::allocate(size_t bytes) {
   TS_CHECK(bytes <= size_t{1} << 62, "out of memory on ", device_name(), ": ", bytes, " bytes asked for");
   const size_t size = block_bytes(bytes);
   char* block = nullptr;
-  bool reserved = false;
+  bool reserved = false, alone = false;
   {
     std::lock_guard lock(mutex_);
     ++figures_.requests;
     reserved = reserving_;
-    MemoryPool& pool = pool_of(size, reserved);
-    block = pool.take(size);
-    if (!block) block = new_segment(pool, size);
+    alone = exact_memory() && !reserved;
+    if (alone) {
+      block = static_cast<char*>(system_allocate(std::max<size_t>(bytes, 1)));
+      if (block) figures_.cached_bytes += static_cast<int64_t>(size);
+    } else {
+      MemoryPool& pool = pool_of(size, reserved);
+      block = pool.take(size);
+      if (!block) block = new_segment(pool, size);
+    }
     TS_CHECK(block, "out of memory on ", device_name(), ": ", mebibytes(static_cast<int64_t>(size)), " asked for, ",
              mebibytes(figures_.live_bytes), " in use (peak ", mebibytes(figures_.peak_bytes),
              "). A smaller image size or solver.ims_per_batch needs less",
@@ -131,12 +146,11 @@ void* Allocator::allocate(size_t bytes) {
     figures_.live_bytes += static_cast<int64_t>(size);
     if (figures_.live_bytes > figures_.peak_bytes) figures_.peak_bytes = figures_.live_bytes;
   }
-  permit(block, size);
+  if (!alone) permit(block, size);
   if (reserved) return block;
-  if (debug_memory()) {
-    set_bytes(block, 0xff, size - kGuardBytes);  // all ones is a NaN in every floating type
-    set_bytes(block + (size - kGuardBytes), kGuard, kGuardBytes);
-  }
+  if (debug_memory()) set_bytes(block, 0xff, bytes);  // all ones is a NaN in every floating type
+  if (alone) return block;
+  if (debug_memory()) set_bytes(block + bytes, kGuard, size - bytes);
   forbid(block + bytes, size - bytes);
   return block;
 }
@@ -150,11 +164,17 @@ void Allocator::release(void* memory, size_t bytes) noexcept {
     std::lock_guard lock(mutex_);
     reserved = is_reserved(block);
   }
+  if (exact_memory() && !reserved) {
+    system_release(block);
+    std::lock_guard lock(mutex_);
+    figures_.live_bytes -= static_cast<int64_t>(size);
+    return;
+  }
   if (!reserved) permit(block, size);
   if (!reserved && debug_memory()) {
-    unsigned char guard[kGuardBytes];
-    std::memset(guard, kGuard, kGuardBytes);  // a card that cannot be read any more proves nothing
-    read_bytes(guard, block + (size - kGuardBytes), kGuardBytes);
+    unsigned char guard[kGuardBytes + kStep];
+    std::memset(guard, kGuard, sizeof(guard));  // a card that cannot be read any more proves nothing
+    read_bytes(guard, block + bytes, size - bytes);
     for (unsigned char byte : guard) {
       if (byte != kGuard) {
         std::fprintf(stderr, "tailseg: a kernel wrote behind a block of %zu bytes\n", bytes);

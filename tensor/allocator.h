@@ -1,14 +1,14 @@
 // Memory for tensors: a cache in front of the system's allocator, with figures that can be read at any time.
 //
-// Memory is taken from the system in segments, and a freed block goes back to its segment (memory_pool.h), so that a
-// training step allocates nothing from the system after the first few. When a request finds no place although half as
-// much again as the peak of live memory is held, unused segments are given back first (photos of ever new sizes). On a
-// GPU everything runs on the context's one stream, so a block may be reused at once: the stream orders the old reader
-// before the new writer.
+// Memory is taken from the system in segments, and a freed block goes back to its segment (memory_pool.h): after a few
+// training steps the system is asked for nothing. When a request finds no place although half as much again as the peak
+// of live memory is held, unused segments are given back first (photos of ever new sizes). On a GPU everything runs on
+// the context's one stream, so a block may be reused at once: the old reader comes before the new writer.
 //
 // With TAILSEG_DEBUG_MEMORY=1 (the default in builds without NDEBUG) fresh memory is filled with NaN and a guard band
 // behind every block is checked when it is freed. On a GPU that check waits for the device. Under AddressSanitizer free
-// memory, and what lies behind the bytes that were asked for, is out of bounds. Neither holds for reserved memory.
+// memory, and what lies behind the bytes that were asked for, is out of bounds. With TAILSEG_DEBUG_MEMORY=exact every
+// block is the system's own and no longer: compute-sanitizer sees each tensor's bounds. Reserved memory has none.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -78,7 +79,8 @@ bool DeviceMemory::give_back(uint64_t address) {
 }
 
 uint8_t* DeviceMemory::find(uint64_t address, size_t size) {
-  thread_local Found last;
+  thread_local std::array<Found, 256> pages;  // kernels go back and forth between a few blocks
+  Found& last = pages[address / kPage % pages.size()];
   if (last.generation != generation_ || address < last.begin || address >= last.end) {
     auto above = live_.upper_bound(address);
     if (above == live_.begin()) return nullptr;

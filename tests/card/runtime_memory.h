@@ -33,7 +33,7 @@ class DeviceMemory final : public Memory {
     size_t bytes;  // as asked for
     uint64_t number;
   };
-  struct Found {  // the last block that a thread looked into
+  struct Found {  // the block that a thread found last at addresses like this one
     uint64_t generation = 0, begin = 0, end = 0;
   };
   uint64_t room_for(size_t bytes);

@@ -2,8 +2,14 @@
 // little memory.
 #include "tensor/allocator.h"
 
+#ifdef __unix__
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -202,6 +208,33 @@ TEST_CASE("nothing asked for is a block of its own") {
   memory->release(nullptr, 0);
   REQUIRE(memory->figures().live_bytes == 0);
 }
+
+#ifdef __unix__
+// What a child process that writes `bytes_behind` bytes behind a block of `bytes` comes to: 0 when nobody minded.
+int end_of_writer(size_t bytes, size_t bytes_behind) {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (!std::freopen("/dev/null", "w", stderr)) _exit(1);
+    const auto memory = make_cpu_allocator();
+    char* block = static_cast<char*>(memory->allocate(bytes));
+    std::memset(block, 1, bytes + bytes_behind);
+    memory->release(block, bytes);
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return status;
+}
+
+TEST_CASE("a write behind a block is noticed from the first byte") {
+  REQUIRE(debug_memory());
+  for (size_t bytes : {size_t{0}, size_t{1}, size_t{448}, size_t{511}, size_t{512}, size_t{100'000}}) {
+    CHECK(end_of_writer(bytes, 0) == 0);
+    CHECK(end_of_writer(bytes, 1) != 0);
+  }
+}
+#endif
 
 TEST_CASE("memory that is not there is an error with the figures, and nothing is lost") {
   const auto memory = make_cpu_allocator();
