@@ -31,9 +31,10 @@ Variable convolution(Context& ctx, const Variable& x, const Variable& w, const C
                      const Epilogue& epilogue) {
   const auto& [norm, bias, residual, relu] = epilogue;
   TS_CHECK(!norm.defined() || !bias.defined(), "convolution: a bias beside a norm, which has its own");
-  TS_CHECK(!bias.defined() || bias.value().dtype() == w.value().dtype(), "convolution: a bias ",
-           name_of(bias.defined() ? bias.value().dtype() : DType::float32), " beside filters ",
-           name_of(w.value().dtype()));
+  if (bias.defined()) {
+    TS_CHECK(bias.value().dtype() == w.value().dtype(), "convolution: a bias ", name_of(bias.value().dtype()),
+             " beside filters ", name_of(w.value().dtype()));
+  }
   const DType dtype = x.value().dtype(), bias_dtype = conv_parameter_dtype(ctx, dtype);
   const FoldedFilters working =
       norm.defined()

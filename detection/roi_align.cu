@@ -177,7 +177,6 @@ void gather_gradients(Context& ctx, const std::vector<Variable>& levels, const T
     body.words = mask.words;
     body.dy = dy.data<Scalar>();
     body.levels = static_cast<int64_t>(levels.size());
-    body.images = images;
     body.channels = channels;
     for_each_item(ctx, items, body);
   });

@@ -142,7 +142,7 @@ struct RoiAlignBackward {
   const int32_t* span;                          // [images, 2]: the words of an image
   const Scalar* dy;                             // [R, P, P, C]
   RoiFeature<Scalar> gradients[kMaxRoiLevels];  // data null: not wanted
-  int64_t levels, images, channels, words;
+  int64_t levels, channels, words;
 
   template <class Group>
   TS_HD void operator()(Group group, int64_t item) const {

@@ -42,7 +42,7 @@ struct ChunkKeys {
 __device__ void count_digit(int* bins, int digit, bool wanted) {
   const unsigned mask = __ballot_sync(0xffffffffu, wanted);
   if (mask == 0) return;
-  const int first = __ffs(static_cast<int>(mask)) - 1;
+  const int first = math::lowest_bit(mask);
   const int leader = __shfl_sync(0xffffffffu, digit, first);
   const unsigned alike = __ballot_sync(0xffffffffu, wanted && digit == leader);
   if (!wanted) return;

@@ -377,8 +377,7 @@ struct Kernels {
     const RoiBinTable side{extents.data(), bins.data(), longest};
     RoiAlignForward<float, kPack> forward{table, {}, out.data(), images, channels};
     RoiRowMask<float> row_mask{slot.data(), extents.data(), span.data(), mask.data(), {}, 2, images, count, words};
-    RoiAlignBackward<float, kPack> backward_{table, side, mask.data(), span.data(), dy.data(),
-                                             {},    2,    images,      channels,    words};
+    RoiAlignBackward<float, kPack> backward_{table, side, mask.data(), span.data(), dy.data(), {}, 2, channels, words};
     constexpr int64_t kTile = RoiAlignBackward<float, kPack>::kTile;
     int64_t first_row = 0, first_item = 0;
     for (int l = 0; l < 2; ++l) {
