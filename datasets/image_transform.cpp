@@ -126,9 +126,7 @@ ImageSize padded_size(std::span<const ImageSize> sizes, const InputConfig& confi
     const bool holds = bucket.width >= largest.width && bucket.height >= largest.height;
     if (holds && (!best || bucket.width * bucket.height < best->width * best->height)) best = &bucket;
   }
-  TS_CHECK(best, "no bucket holds a batch of ", largest.width, " x ", largest.height,
-           "; add one, or leave the list of buckets empty");
-  return *best;
+  return best ? *best : largest;
 }
 
 void check_placement(const Image& photo, const Placement& placement, ImageSize padded) {

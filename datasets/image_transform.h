@@ -37,7 +37,7 @@ struct InputConfig {
   std::array<float, 3> std = {58.395f, 57.12f, 57.375f};
   bool bgr = false;                // blue first
   int64_t pad_multiple = 32;       // a batch's sides are rounded up to a multiple of this ...
-  std::vector<ImageSize> buckets;  // ... and then to the smallest of these that holds it, if there are any
+  std::vector<ImageSize> buckets;  // ... and then to the smallest of these that holds it, if one does
   DecodeOptions decode;
 };
 
@@ -53,8 +53,7 @@ void check_input_config(const InputConfig& config);
 // rounded to float32 (which makes 375 x 500 into 799 x 1066).
 ImageSize resized_size(ImageSize original, int64_t short_edge, int64_t long_edge, Convention rule);
 
-// The size of a batch that holds all of `sizes`: multiple of pad_multiple, or a bucket. Throws Error when no bucket
-// does.
+// The size of a batch that holds all of `sizes`: the smallest bucket that does, or else multiples of pad_multiple.
 ImageSize padded_size(std::span<const ImageSize> sizes, const InputConfig& config);
 
 // What is done to one photo.

@@ -115,11 +115,7 @@ Targets make_targets(const AnnotationSet& set, int32_t image, const Placement& p
   Targets targets;
   for (const int32_t a : set.by_image[image]) {
     const Corners box = place_box(set.annotations.box[a], placement, config.box_rule);
-    if (!is_target(set, a, box, config.target_rule)) {
-      const bool ignored = config.target_rule == Convention::kMmdetection && set.annotations.crowd[a];
-      if (ignored && box[2] > box[0] && box[3] > box[1]) targets.ignored_boxes.push_back(box);
-      continue;
-    }
+    if (!is_target(set, a, box, config.target_rule)) continue;
     const bool as_bitmap = form == MaskForm::kBitmaps || set.annotations.has_rle(a);
     MaskBitmap bitmap;
     if (as_bitmap) {

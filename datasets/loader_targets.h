@@ -30,18 +30,17 @@ struct Targets {
   std::vector<int64_t> polygon_begin{0};  // [T + 1] target t owns polygons polygon_begin[t] .. polygon_begin[t + 1] - 1
   Lists<float> polygons;                  // x0, y0, x1, y1, ... in input pixels
   std::vector<MaskBitmap> bitmaps;        // [T] used where a target owns no polygon
-  std::vector<std::array<float, 4>> ignored_boxes;  // crowd regions: neither object nor background (mmdetection only)
 
   int64_t size() const { return static_cast<int64_t>(labels.size()); }
   bool has_polygons(int64_t t) const { return polygon_begin[t + 1] > polygon_begin[t]; }
 };
 
 // The targets of image number `image` of `set` under `placement`. Annotations without a mask are left out. Further,
-// config.target_rule: kMmdetection drops what is_training_target() refuses and keeps crowd boxes as ignored;
-// kDetectron2 drops crowds and boxes or bitmaps that are empty after scaling; kTorchvision drops crowds and boxes that
-// are empty after clipping to the photo. config.box_rule: kMmdetection scales in float32, clips, then flips;
-// kDetectron2 scales and flips in float64, then clips; kTorchvision clips in the photo, flips, scales in float32.
-// Annotations whose mask is an RLE become bitmaps under either form.
+// config.target_rule: kMmdetection drops what is_training_target() refuses, crowds among it (a crowd is
+// background: mmdetection's ignore_iof_thr is -1); kDetectron2 drops crowds and boxes or bitmaps that are empty after
+// scaling; kTorchvision drops crowds and boxes that are empty after clipping to the photo. config.box_rule:
+// kMmdetection scales in float32, clips, then flips; kDetectron2 scales and flips in float64, then clips; kTorchvision
+// clips in the photo, flips, scales in float32. Annotations whose mask is an RLE become bitmaps under either form.
 Targets make_targets(const AnnotationSet& set, int32_t image, const Placement& placement, const InputConfig& config,
                      MaskForm form);
 

@@ -59,18 +59,4 @@ Tensor decode_boxes(Context& ctx, const Tensor& references, const Tensor& deltas
   return boxes;
 }
 
-Tensor decode_boxes_of_class(Context& ctx, const Tensor& references, const Tensor& deltas, const Tensor& labels,
-                             const BoxCoderOptions& options, const ClipToImages& clip) {
-  const int64_t classes = classes_of(references, deltas), rows = references.size(0);
-  check_shape("decode_boxes_of_class: labels", labels, {rows});
-  Tensor boxes = Tensor::empty(ctx, {rows, 4}, deltas.dtype());
-  dispatch_full(deltas.dtype(), "decode_boxes_of_class", [&]<class Real>(Real) {
-    for_each_item(ctx, rows,
-                  DecodeBoxesOfClass<Real>{references.data<Real>(), deltas.data<Real>(), labels.data<int32_t>(),
-                                           boxes.data<Real>(), classes, BoxCoder<Real>::of(options),
-                                           clipper_of<Real>(clip, rows)});
-  });
-  return boxes;
-}
-
 }  // namespace tailseg

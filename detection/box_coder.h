@@ -33,8 +33,4 @@ struct ClipToImages {
 Tensor decode_boxes(Context& ctx, const Tensor& references, const Tensor& deltas, const BoxCoderOptions& options,
                     const ClipToImages& clip = {});
 
-// Only the offsets of each row's class: labels [R] int32 in [0, K); other labels give box (0, 0, 0, 0). -> [R, 4].
-Tensor decode_boxes_of_class(Context& ctx, const Tensor& references, const Tensor& deltas, const Tensor& labels,
-                             const BoxCoderOptions& options, const ClipToImages& clip = {});
-
 }  // namespace tailseg

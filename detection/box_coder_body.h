@@ -98,30 +98,4 @@ struct DecodeBoxes {
   }
 };
 
-// One item = one row (thread); only the offsets of its class are read.
-template <class Real>
-struct DecodeBoxesOfClass {
-  static constexpr const char* name = "decode_boxes_of_class";
-  static constexpr Lanes lanes = Lanes::one;
-  const Real* references;  // [R, 4]
-  const Real* deltas;      // [R, K, 4]
-  const int32_t* labels;   // [R]
-  Real* boxes;             // [R, 4]
-  int64_t classes;         // K
-  BoxCoder<Real> coder;
-  Clipper<Real> clip;
-
-  template <class Group>
-  TS_HD void operator()(Group group, int64_t row) const {
-    if (group.rank() != 0) return;
-    Box<Real> box{};
-    if (labels[row] >= 0 && labels[row] < classes) {
-      const Real* delta = deltas + (row * classes + labels[row]) * 4;
-      box = clip(coder.decode(load_box(references + row * 4), delta[0], delta[1], delta[2], delta[3]), row);
-    }
-    store_box(boxes + row * 4, box);
-  }
-  Cost cost(int64_t rows) const { return {12.0 * sizeof(Real) * double(rows), 70.0 * double(rows)}; }
-};
-
 }  // namespace tailseg

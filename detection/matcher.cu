@@ -19,27 +19,15 @@ void check_match_input(const MatchInput& input, const MatcherOptions& options) {
            ", ground truth is ", name_of(input.truth->boxes.dtype()));
   if (input.count) check_shape("match_boxes: count", *input.count, {images});
   if (input.usable) check_shape("match_boxes: usable", *input.usable, {images, boxes.size(-2)});
-  if (input.ignore) {
-    check_box_set("match_boxes: ignore regions", *input.ignore);
-    TS_CHECK(input.ignore->images() == images, "match_boxes: ignore regions of ", input.ignore->images(),
-             " images for ", images);
-  }
+  TS_CHECK(!input.truth_leads || boxes.axes() == 3,
+           "match_boxes: boxes that every image shares cannot begin with its "
+           "ground truth");
   TS_CHECK(options.negative <= options.positive, "match_boxes: negative threshold ", options.negative,
            " above the positive one, ", options.positive);
 }
 
 template <class Real>
-void leave_ignored(Context& ctx, const MatchInput& input, const MatcherOptions& options, const Tensor& usable) {
-  const Tensor& boxes = input.boxes;
-  for_each_item(
-      ctx, usable.elements(),
-      LeaveIgnored<Real>{boxes.data<Real>(), input.ignore->boxes.data<Real>(), input.ignore->count.data<int32_t>(),
-                         input.usable ? input.usable->data<uint8_t>() : nullptr, usable.data<uint8_t>(), boxes.size(-2),
-                         input.ignore->capacity(), boxes.axes() == 2, static_cast<Real>(options.ignore_threshold)});
-}
-
-template <class Real>
-Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& options, const Tensor* usable) {
+Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& options) {
   const BoxSet& truth = *input.truth;
   const int64_t images = truth.images(), anchors = input.boxes.size(-2), capacity = truth.capacity();
   const int64_t chunks = (anchors + kTile - 1) / kTile;
@@ -47,11 +35,12 @@ Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& optio
                                 truth.count.data<int32_t>(),
                                 input.boxes.data<Real>(),
                                 input.count ? input.count->data<int32_t>() : nullptr,
-                                usable ? usable->data<uint8_t>() : nullptr,
+                                input.usable ? input.usable->data<uint8_t>() : nullptr,
                                 capacity,
                                 anchors,
                                 chunks,
                                 input.boxes.axes() == 2,
+                                input.truth_leads,
                                 static_cast<Real>(options.min_union)};
   Matches out{Tensor::empty(ctx, {images, anchors}, DType::int32),
               Tensor::empty(ctx, {images, anchors}, input.boxes.dtype())};
@@ -77,14 +66,7 @@ Matches match(Context& ctx, const MatchInput& input, const MatcherOptions& optio
 Matches match_boxes(Context& ctx, const MatchInput& input, const MatcherOptions& options) {
   check_match_input(input, options);
   Matches out;
-  dispatch_full(input.boxes.dtype(), "match_boxes", [&]<class Real>(Real) {
-    Tensor usable;
-    if (input.ignore && options.ignore_threshold > 0) {
-      usable = Tensor::empty(ctx, {input.truth->images(), input.boxes.size(-2)}, DType::uint8);
-      leave_ignored<Real>(ctx, input, options, usable);
-    }
-    out = match<Real>(ctx, input, options, usable.defined() ? &usable : input.usable);
-  });
+  dispatch_full(input.boxes.dtype(), "match_boxes", [&]<class Real>(Real) { out = match<Real>(ctx, input, options); });
   return out;
 }
 

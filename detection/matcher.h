@@ -25,8 +25,6 @@ struct MatcherOptions {
   LowQuality low_quality = LowQuality::reassign;  // METHODS 5.2, 5.3 "low-quality"
   double low_quality_minimum = 0.3;               // of reassign: RPN 0.3, box heads 0.5
   double min_union = 1e-6;                        // METHODS 5.3 "IoU": mmdet 1e-6, others 0
-  double ignore_threshold = -1;  // above 0: boxes with more than this share of their area in an ignore region take no
-                                 // part (mmdet ignore_iof_thr; -1, the default there too: ignore regions are not read)
 };
 
 struct MatchInput {
@@ -34,7 +32,9 @@ struct MatchInput {
   Tensor boxes;                    // [A, 4] the same for every image, or [N, A, 4]
   const Tensor* count = nullptr;   // [N] int32: boxes from here on are unused; null: none is
   const Tensor* usable = nullptr;  // [N, A] uint8: 0 takes no part (anchor_validity); null: all do
-  const BoxSet* ignore = nullptr;  // [N, I] regions for ignore_threshold, or null
+  // The first boxes of every image are its ground truth itself (mmdet, which joins it after matching): each is its own,
+  // with overlap 1, and what it overlaps counts for no ground truth's best.
+  bool truth_leads = false;
 };
 
 struct Matches {

@@ -16,9 +16,11 @@ struct BoxTile {
   Real x1[kWidth], y1[kWidth], x2[kWidth], y2[kWidth], area[kWidth];
   Box<Real> around;  // encloses the tile
 
-  TS_HD void load(const Real* boxes, const uint8_t* usable, int64_t count) {
+  // Those from `first` to before `end`, where they are usable.
+  TS_HD void load(const Real* boxes, const uint8_t* usable, int64_t first, int64_t end) {
     for (int i = 0; i < kWidth; ++i) {
-      const Box<Real> box = i < count && (!usable || usable[i]) ? load_box(boxes + i * 4) : no_box<Real>();
+      const bool in = i >= first && i < end && (!usable || usable[i]);
+      const Box<Real> box = in ? load_box(boxes + i * 4) : no_box<Real>();
       x1[i] = box.x1;
       y1[i] = box.y1;
       x2[i] = box.x2;
@@ -67,10 +69,12 @@ struct MatchArguments {
   int64_t boxes_per_image;     // A
   int64_t chunks;              // ceil(A / kTile)
   bool shared_boxes;
+  bool truth_leads;  // the image's first boxes are its ground truth
   Real min_union;
 
   struct Chunk {
-    int64_t image, first, count, used;  // used: boxes of the chunk within box_count
+    int64_t image, first, count;
+    int64_t own, used;  // before `own` lies ground truth itself, from `used` on nothing
     const Real* boxes;
     const uint8_t* usable;
   };
@@ -78,16 +82,19 @@ struct MatchArguments {
     const int64_t n = item / chunks, first = item % chunks * kTile;
     const int64_t count = math::min(int64_t(kTile), boxes_per_image - first);
     const int64_t limit = box_count ? box_count[n] : boxes_per_image;
+    const int64_t used = math::clamp(limit - first, int64_t(0), count);
     return {n,
             first,
             count,
-            math::clamp(limit - first, int64_t(0), count),
+            truth_leads ? math::clamp(truths(n) - first, int64_t(0), used) : 0,
+            used,
             boxes + ((shared_boxes ? 0 : n * boxes_per_image) + first) * 4,
             usable ? usable + n * boxes_per_image + first : nullptr};
   }
   template <int kWidth>
   TS_HD void load(BoxTile<Real, kWidth>& tile, const Chunk& chunk, int64_t base) const {
-    tile.load(chunk.boxes + base * 4, chunk.usable ? chunk.usable + base : nullptr, chunk.used - base);
+    tile.load(chunk.boxes + base * 4, chunk.usable ? chunk.usable + base : nullptr, chunk.own - base,
+              chunk.used - base);
   }
   TS_HD int64_t truths(int64_t n) const { return math::clamp(int64_t(truth_count[n]), int64_t(0), truth_capacity); }
   Cost cost(int64_t items) const {
@@ -203,43 +210,14 @@ struct MatchChunk {
       const int64_t width = math::min(int64_t(kWidth), chunk.count - base);
       for (int64_t i = 0; i < width; ++i) {
         const bool takes_part = base + i < chunk.used && (!chunk.usable || chunk.usable[base + i]);
-        index[out + i] = takes_part ? decide(best[i], argmax[i], tied[i], truths > 0) : kIgnored;
-        best_overlap[out + i] = best[i];
+        const bool itself = base + i < chunk.own;
+        const int32_t found = takes_part ? decide(best[i], argmax[i], tied[i], truths > 0) : kIgnored;
+        index[out + i] = itself ? static_cast<int32_t>(chunk.first + base + i) : found;
+        best_overlap[out + i] = itself ? Real(1) : best[i];
       }
     }
   }
   Cost cost(int64_t items) const { return in.cost(items); }
-};
-
-// One item = one box of one image (thread): stays usable unless too much of it lies in one ignore region.
-template <class Real>
-struct LeaveIgnored {
-  static constexpr const char* name = "match_leave_ignored";
-  static constexpr Lanes lanes = Lanes::one;
-  const Real* boxes;            // [A, 4] or [N, A, 4]
-  const Real* regions;          // [N, I, 4]
-  const int32_t* region_count;  // [N]
-  const uint8_t* before;        // [N, A] or null
-  uint8_t* usable;              // [N, A]
-  int64_t boxes_per_image, region_capacity;
-  bool shared_boxes;
-  Real threshold;
-
-  template <class Group>
-  TS_HD void operator()(Group group, int64_t item) const {
-    if (group.rank() != 0) return;
-    const int64_t n = item / boxes_per_image;
-    const Box<Real> box = load_box(boxes + (shared_boxes ? item % boxes_per_image : item) * 4);
-    const Real area = box.area();
-    bool good = !before || before[item];
-    for (int64_t i = 0; good && i < math::min(int64_t(region_count[n]), region_capacity); ++i) {
-      good = !(intersection_area(box, load_box(regions + (n * region_capacity + i) * 4)) / area > threshold);
-    }
-    usable[item] = good;
-  }
-  Cost cost(int64_t items) const {
-    return {double(items) * (4 * sizeof(Real) + 2), double(items) * double(region_capacity) * 10};
-  }
 };
 
 }  // namespace tailseg

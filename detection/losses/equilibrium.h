@@ -14,10 +14,12 @@ namespace tailseg {
 // Computed as cross-entropy on z + log s, which the released code's float32 form is not: it overflows when the label's
 // logit is 100 below the largest. Scores: the plain softmax. State: score [C + 1], from 0.01.
 // In the box head each step adds rows from a memory of features (feature_memory.h), to this loss and to that of the
-// boxes; those of one class are one object. The rows are drawn with the scores before the step, and features of the
-// step itself are kept after it (the paper does not say which comes first). memory_depth = 0 does without.
-// Paper and code: the paper trains by softmax first, fills the memory in one pass over the training set, and then
-// trains the heads alone by this loss for 6 epochs. Neither that pass nor the second stage is here: one stage.
+// boxes; those of one class are one object. The step's own features are kept first, then rows are drawn, with the
+// scores before the step, as in the released code. memory_depth = 0 does without. Paper and code: the paper trains by
+// softmax first, fills the memory in one pass over the training set, and then trains the heads alone by this loss for 6
+// epochs. Neither that pass nor the second stage is here: one stage. So a class may have no features yet: it is not
+// drawn, where the code draws it and takes no row. Of a step with more features of a class than the memory holds the
+// newest stay, in the code the first.
 struct EquilibriumOptions : LossOptionsOf<EquilibriumOptions> {
   double momentum = 0.9;  // a
   int64_t memory_depth = 80, memory_classes = 8, memory_features = 4;

@@ -8,7 +8,8 @@ namespace tailseg {
 // Optimized Loss, ECCV 2022, equations 2 and 3).
 //   loss = (sum over used rows r and columns j of e^-z_rj where j = y_r, else -log(1 - exp(-e^-z_rj))) / N
 // logits [R, C + 1], the background its own last column; N = max(used rows, 1). Scores eta(z), the background's left
-// out, no objectness. No state but the one below.
+// out, no objectness. No state but the one below. The kernel is BinaryClassRow (sigmoid_cross_entropy_body.h) with
+// GumbelLink (activation_body.h); gumbel_body.h has the class-relative form alone.
 // frequent "normal" is the released code's class-relative activation, which the paper does not have: classes of more
 // than frequent_above training images take Phi(z), the Gaussian's distribution, z clamped to [-5, 5] in training, in
 // the place of eta(z); the other classes and the background keep eta. It was run with loss_ceiling 25 and the bias -3

@@ -1,7 +1,6 @@
 // The small bodies of autograd/ on one lane and on a crew: equal, and equal to a plain loop.
 #include <catch2/catch.hpp>
 
-#include "autograd/average_pool_body.h"
 #include "autograd/columns_body.h"
 #include "autograd/fold_body.h"
 #include "autograd/relu_body.h"
@@ -89,15 +88,4 @@ TEST_CASE("relu passes what is positive, hides no NaN, and stops the gradient el
   REQUIRE((y[0] == 0 && y[1] == 0 && y[2] == 2 && std::isnan(y[3])));
   REQUIRE((dx[0] == 0 && dx[1] == 0 && dx[2] == 7));
   REQUIRE(all == std::vector<double>(4, 5.0));
-}
-
-TEST_CASE("global average pooling on a crew") {
-  const int64_t images = 2, pixels = 12, channels = 5;
-  const auto x = wave<double>(size_t(images * pixels * channels));
-  std::vector<double> y(10), expected(10, 0.0), dx(x.size());
-  crew::run(3, images, GlobalAverageForward<double>{x.data(), y.data(), pixels, channels});
-  for (size_t i = 0; i < x.size(); ++i) expected[i / 60 * 5 + i % 5] += x[i] / 12;
-  require_near(y, expected);
-  crew::run(3, images * pixels, GlobalAverageBackward<double>{y.data(), dx.data(), pixels, channels});
-  for (size_t i = 0; i < dx.size(); ++i) REQUIRE(dx[i] == Approx(y[i / 60 * 5 + i % 5] / 12));
 }

@@ -1,6 +1,5 @@
 #include "autograd/upsample.h"
 
-#include "autograd/average_pool.h"
 #include "autograd/upsample_body.h"
 #include "tests/crew.h"
 #include "tests/gradient_check.h"
@@ -66,21 +65,4 @@ TEST_CASE("upsample_add's bodies agree on one lane and on a crew, and the op ref
   Context ctx;
   REQUIRE_THROWS_AS(upsample_add(ctx, gc::leaf(ctx, {1, 4, 4, 3}, 1), gc::leaf(ctx, {1, 2, 2, 2}, 2)), Error);
   REQUIRE_THROWS_AS(upsample_add(ctx, gc::leaf(ctx, {2, 4, 4, 3}, 1), gc::leaf(ctx, {1, 2, 2, 3}, 2)), Error);
-}
-
-TEST_CASE("global_average_pool is the mean over the pixels, forward and backward") {
-  Context ctx;
-  const Variable x = gc::leaf(ctx, {3, 4, 5, 2}, 1);
-  const std::vector<double> values = to_doubles(ctx, x.value()),
-                            got = to_doubles(ctx, global_average_pool(ctx, x).value());
-  for (size_t n = 0; n < 3; ++n) {
-    for (size_t c = 0; c < 2; ++c) {
-      double total = 0;
-      for (size_t pixel = 0; pixel < 20; ++pixel) total += values[(n * 20 + pixel) * 2 + c];
-      REQUIRE(got[n * 2 + c] == Approx(total / 20).epsilon(1e-13));
-    }
-  }
-  gc::run(ctx, [](Context& c, const gc::Leaves& in) { return gc::probe(c, global_average_pool(c, in[0])); }, {x},
-          {.step = 1.0});
-  REQUIRE_THROWS_AS(global_average_pool(ctx, gc::leaf(ctx, {1, 0, 5, 2}, 1)), Error);
 }

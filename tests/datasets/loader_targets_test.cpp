@@ -44,8 +44,6 @@ TEST_CASE("each convention keeps the annotations that its reference keeps") {
   CHECK(ids(targets_of(Convention::kMmdetection, false)) == std::vector<int64_t>{1, 2, 6});
   CHECK(ids(targets_of(Convention::kDetectron2, false)) == std::vector<int64_t>{1, 2, 4, 6});
   CHECK(ids(targets_of(Convention::kTorchvision, false)) == std::vector<int64_t>{1, 2, 4, 6});
-  CHECK(targets_of(Convention::kMmdetection, false).ignored_boxes == std::vector<Corners>{{0, 0, 100, 150}});
-  CHECK(targets_of(Convention::kDetectron2, false).ignored_boxes.empty());
 }
 
 TEST_CASE("boxes are scaled by one factor an axis, clipped and flipped") {

@@ -176,40 +176,73 @@ TEST_CASE("degenerate and NaN boxes match nothing") {
   }
 }
 
-TEST_CASE("boxes that lie in an ignore region take no part") {
+// mmdet matches the proposals alone and then puts the ground truth in front of them, each its own.
+TEST_CASE("ground truth that leads the boxes is its own and changes nothing for the boxes behind it") {
+  const int64_t capacity = 150, proposals = 400;  // ground truth of one image goes beyond a tile
+  const auto rule = GENERATE(LowQuality::off, LowQuality::reassign, LowQuality::keep_argmax);
+  MatcherOptions options;
+  options.low_quality = rule;
+  options.positive = options.negative = options.low_quality_minimum = 0.5;
+  const std::vector<int32_t> counts = {150, 0, 7};
+  const std::vector<float> truth = random_boxes(3 * capacity, 200, 15, 8);
+  const std::vector<float> boxes = random_boxes(3 * proposals, 200, 16, 8);
+  std::vector<float> joined;
+  std::vector<int32_t> used;
+  for (size_t n = 0; n < 3; ++n) {
+    const auto truths = static_cast<size_t>(counts[n]);
+    for (const float v : part(truth, n * capacity * 4, truths * 4)) joined.push_back(v);
+    for (const float v : part(boxes, n * proposals * 4, proposals * 4)) joined.push_back(v);
+    joined.resize((n + 1) * (capacity + proposals) * 4);
+    used.push_back(counts[n] + static_cast<int32_t>(proposals));
+  }
   for (Context* ctx : devices()) {
-    const BoxSet truth = box_set(*ctx, 1, 1, {0, 0, 10, 10}, {1});
-    const BoxSet ignore = box_set(*ctx, 1, 2, {40, 0, 60, 20, 0, 0, 100, 100}, {1});  // the second is unused
+    const BoxSet set = box_set(*ctx, 3, capacity, truth, counts);
+    const Tensor used_tensor = Tensor::from(*ctx, {3}, used);
     MatchInput input;
-    input.truth = &truth;
-    input.ignore = &ignore;
-    // Share within the region: 0, 1, 0.5, 0.6.
-    input.boxes =
-        Tensor::from(*ctx, {4, 4}, std::vector<float>{0, 0, 10, 10, 45, 5, 50, 10, 30, 0, 50, 20, 44, -8, 54, 12});
-    MatcherOptions options;
-    REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) ==
-            std::vector<int32_t>{0, kBackground, kBackground, kBackground});
-    options.ignore_threshold = 0.5;
-    REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) ==
-            std::vector<int32_t>{0, kIgnored, kBackground, kIgnored});
+    input.truth = &set;
+    input.boxes = Tensor::from(*ctx, {3, capacity + proposals, 4}, joined);
+    input.count = &used_tensor;
+    input.truth_leads = true;
+    const Matches matches = match_boxes(*ctx, input, options);
+    const auto index = matches.index.to_vector<int32_t>(*ctx);
+    const auto best = matches.best.to_vector<float>(*ctx);
+    for (size_t n = 0; n < 3; ++n) {
+      const auto truths = static_cast<size_t>(counts[n]);
+      const Slow alone =
+          slow_match(part(truth, n * capacity * 4, truths * 4), part(boxes, n * proposals * 4, proposals * 4),
+                     std::vector<uint8_t>(proposals, 1), options);
+      for (size_t a = 0; a < capacity + proposals; ++a) {
+        INFO("image " << n << " box " << a);
+        const bool itself = a < truths, unused = a >= truths + proposals;
+        const int32_t expected = itself ? static_cast<int32_t>(a) : unused ? kIgnored : alone.index[a - truths];
+        const float overlap = itself ? 1 : unused ? 0 : alone.best[a - truths];
+        REQUIRE(index[n * (capacity + proposals) + a] == expected);
+        REQUIRE(best[n * (capacity + proposals) + a] == Approx(overlap).epsilon(1e-6));
+      }
+    }
   }
 }
 
-TEST_CASE("an ignore region that is not a number ignores nothing") {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
+TEST_CASE("ground truth that leads the boxes, worked by hand") {
+  // The proposal overlaps the first by 70 / 78 and is the best that the second has, with 78 / 100.
+  const std::vector<float> truth = {0, 0, 100, 70, 0, 0, 100, 100}, proposal = {0, 0, 100, 78};
+  std::vector<float> joined = truth;
+  joined.insert(joined.end(), proposal.begin(), proposal.end());
+  MatcherOptions options;
+  options.positive = options.negative = options.low_quality_minimum = 0.5;
   for (Context* ctx : devices()) {
-    for (size_t corner = 0; corner < 4; ++corner) {
-      std::vector<float> region{0, 0, 100, 100};
-      region[corner] = nan;
-      const BoxSet truth = box_set(*ctx, 1, 1, {0, 0, 10, 10}, {1}), ignore = box_set(*ctx, 1, 1, region, {1});
-      MatchInput input;
-      input.truth = &truth;
-      input.ignore = &ignore;
-      input.boxes = Tensor::from(*ctx, {2, 4}, std::vector<float>{0, 0, 10, 10, 40, 40, 60, 60});
-      MatcherOptions options;
-      options.ignore_threshold = 0.5;
-      REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, kBackground});
-    }
+    const BoxSet set = box_set(*ctx, 1, 2, truth, {2});
+    MatchInput input;
+    input.truth = &set;
+    input.boxes = Tensor::from(*ctx, {1, 3, 4}, joined);
+    REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, 1, 0});
+    input.truth_leads = true;
+    REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, 1, 1});
+    // Two objects with one box: each is its own, and the last one takes the proposal with the same box.
+    const BoxSet twins = box_set(*ctx, 1, 2, {0, 0, 9, 9, 0, 0, 9, 9}, {2});
+    input.truth = &twins;
+    input.boxes = Tensor::from(*ctx, {1, 3, 4}, std::vector<float>{0, 0, 9, 9, 0, 0, 9, 9, 0, 0, 9, 9});
+    REQUIRE(match_boxes(*ctx, input, options).index.to_vector<int32_t>(*ctx) == std::vector<int32_t>{0, 1, 1});
   }
 }
 
@@ -237,8 +270,8 @@ TEST_CASE("matcher bodies give the same on a crew, and the CPU the same in float
   input.boxes = Tensor::from(ctx, {anchors, 4}, boxes);
   const Matches solo = match_boxes(ctx, input, {});
 
-  const MatchArguments<float> in{truth.data(), counts.data(), boxes.data(), nullptr, nullptr,
-                                 capacity,     anchors,       chunks,       true,    1e-6f};
+  const MatchArguments<float> in{truth.data(), counts.data(), boxes.data(), nullptr, nullptr, capacity,
+                                 anchors,      chunks,        true,         false,   1e-6f};
   std::vector<float> chunk_best(36), best(12), overlaps(600);
   std::vector<int32_t> index(600, -7);
   crew::run(5, 2 * chunks, BestOfTruthInChunk<float>{in, chunk_best.data()});
@@ -247,15 +280,6 @@ TEST_CASE("matcher bodies give the same on a crew, and the CPU the same in float
             MatchChunk<float>{in, best.data(), index.data(), overlaps.data(), .7f, .3f, .3f, LowQuality::reassign});
   REQUIRE(index == solo.index.to_vector<int32_t>(ctx));
   REQUIRE(overlaps == solo.best.to_vector<float>(ctx));
-
-  std::vector<uint8_t> usable(600), usable_crew(600);
-  const LeaveIgnored<float> leave{boxes.data(), truth.data(), counts.data(), nullptr, usable.data(),
-                                  anchors,      capacity,     true,          .4f};
-  for (int64_t i = 0; i < 600; ++i) leave(Solo{}, i);
-  LeaveIgnored<float> other = leave;
-  other.usable = usable_crew.data();
-  crew::run(3, 600, other);
-  REQUIRE(usable == usable_crew);
 
   BoxSet wide = set;
   wide.boxes = Tensor::from(ctx, {2, capacity, 4}, widened(truth));
@@ -278,6 +302,9 @@ TEST_CASE("matcher input is checked") {
   input.boxes = Tensor::zeros(ctx, {5, 4}, DType::float64);
   REQUIRE_THROWS_AS(match_boxes(ctx, input, {}), Error);
   input.boxes = Tensor::zeros(ctx, {5, 4});
+  input.truth_leads = true;
+  REQUIRE_THROWS_AS(match_boxes(ctx, input, {}), Error);
+  input.truth_leads = false;
   MatcherOptions options;
   options.negative = 0.9;
   REQUIRE_THROWS_AS(match_boxes(ctx, input, options), Error);
