@@ -10,7 +10,7 @@
 #include <ostream>
 #include <sstream>
 
-#include "apps/config/model_options.h"
+#include "apps/config/data_options.h"
 #include "datasets/samplers/photo_sampler.h"
 
 namespace tailseg {

@@ -1,7 +1,6 @@
 #include "apps/config/calibration_options.h"
 
-#include <map>
-
+#include "apps/config/word.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -23,25 +22,28 @@ std::optional<NormalizedOptions> last_layer(const Config& config) {
 }  // namespace
 
 CalibrationOptions calibration_options(const Config& config) {
-  static const std::map<std::string, CalibratedKind> kHeads{
-      {"2fc_rand", CalibratedKind::fc2_rand},       {"3fc_rand", CalibratedKind::fc3_rand},
-      {"3fc_ft", CalibratedKind::fc3_ft},           {"2fc_ncm", CalibratedKind::fc2_ncm},
-      {"classifier", CalibratedKind::classifier},   {"classifier_ft", CalibratedKind::classifier_ft},
-      {"class_scale", CalibratedKind::class_scale}, {"tau", CalibratedKind::tau}};
-  static const std::map<std::string, DualInference> kInference{{"original", DualInference::original},
-                                                               {"select", DualInference::select},
-                                                               {"average", DualInference::average},
-                                                               {"calibrated", DualInference::calibrated}};
   const CalibrationConfig& c = config.calibration;
   CalibrationOptions o;
-  o.head = kHeads.at(c.head);
+  o.head = word_to<CalibratedKind>(c.head, {{"2fc_rand", CalibratedKind::fc2_rand},
+                                            {"3fc_rand", CalibratedKind::fc3_rand},
+                                            {"3fc_ft", CalibratedKind::fc3_ft},
+                                            {"2fc_ncm", CalibratedKind::fc2_ncm},
+                                            {"classifier", CalibratedKind::classifier},
+                                            {"classifier_ft", CalibratedKind::classifier_ft},
+                                            {"class_scale", CalibratedKind::class_scale},
+                                            {"tau", CalibratedKind::tau}});
   o.loss = c.loss.type == "detector" ? config.model.box_head.loss : c.loss;
   o.normalized = last_layer(config);
   o.tau = c.tau;
   o.means.cosine = c.distance == "cosine";
   o.means.normalized.temperature = c.temperature;
   o.drawn_class_only = c.proposals == "drawn_class";
-  o.dual = {kInference.at(c.inference), c.threshold, c.strict};
+  o.dual.inference = word_to<DualInference>(c.inference, {{"original", DualInference::original},
+                                                          {"select", DualInference::select},
+                                                          {"average", DualInference::average},
+                                                          {"calibrated", DualInference::calibrated}});
+  o.dual.threshold = c.threshold;
+  o.dual.strict = c.strict;
   return o;
 }
 

@@ -1,7 +1,7 @@
 // Every setting of a run, as plain structs. The initial values are those of the preset `mmdet`; presets.cpp has what
-// the other presets change, config_schema.cpp the keys, comments and limits, apps/configs/README.md the names that
-// detectron2 and mmdetection use for the same things. Which reference does what, and why it changes numbers: METHODS 5
-// and 6.
+// the other presets change, model_keys.cpp and run_keys.cpp have the keys, comments and limits, apps/configs/README.md
+// the names that detectron2 and mmdetection use for the same things. Which reference does what, and why it changes
+// numbers: METHODS 5 and 6.
 #pragma once
 
 #include <cstdint>
@@ -126,6 +126,7 @@ struct DataConfig {
   double flip_prob = 0.5;
   std::vector<double> pixel_mean{123.675, 116.28, 103.53}, pixel_std{58.395, 57.12, 57.375};
   int64_t size_divisor = 32;
+  std::vector<int64_t> buckets, test_buckets;
   bool aspect_grouping = true;
   std::string empty_photos = "drop";
   int64_t workers = 2;

@@ -49,6 +49,15 @@ bool rising(const std::vector<int64_t>& steps) {
   return std::adjacent_find(steps.begin(), steps.end(), std::greater_equal<>()) == steps.end();
 }
 
+void check_buckets(const std::vector<int64_t>& sides, int64_t divisor, const char* key) {
+  TS_CHECK(sides.size() % 2 == 0, "configuration: ", key, " has ", sides.size(),
+           " numbers; each bucket is a height and a width");
+  for (const int64_t side : sides) {
+    TS_CHECK(side % divisor == 0, "configuration: ", key, ": ", side, " is no multiple of data.size_divisor, ",
+             divisor);
+  }
+}
+
 // What no single setting can tell.
 void check_together(const Config& c) {
   const auto check = [](bool fits, const char* message) { TS_CHECK(fits, "configuration: ", message); };
@@ -62,6 +71,8 @@ void check_together(const Config& c) {
   check(*std::max_element(c.data.scales.begin(), c.data.scales.end()) <= c.data.max_size,
         "a value of data.scales is above data.max_size");
   check(c.data.test_scale <= c.data.test_max_size, "data.test_scale is above data.test_max_size");
+  check_buckets(c.data.buckets, c.data.size_divisor, "data.buckets");
+  check_buckets(c.data.test_buckets, c.data.size_divisor, "data.test_buckets");
   check(c.solver.max_iters > 0 || c.solver.epochs > 0, "solver.max_iters and solver.epochs are both 0");
   check(rising(c.solver.steps), "solver.steps must rise");
   check(rising(c.solver.step_epochs), "solver.step_epochs must rise");

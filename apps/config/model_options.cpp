@@ -1,38 +1,17 @@
 #include "apps/config/model_options.h"
 
-#include "apps/config/calibration_options.h"
-
 #include <algorithm>
-#include <initializer_list>
-#include <utility>
 
+#include "apps/config/calibration_options.h"
+#include "apps/config/word.h"
 #include "tensor/error.h"
 
 namespace tailseg {
 namespace {
 
-// The schema has checked the word against its choices, which are the pairs here.
-template <class Value>
-Value word_to(const std::string& word, std::initializer_list<std::pair<const char*, Value>> pairs) {
-  for (const auto& [name, value] : pairs) {
-    if (word == name) return value;
-  }
-  fail("the word '", word, "' has no meaning for the model");
-}
-
-Convention convention(const std::string& word) {
-  return word_to<Convention>(word, {{"mmdet", Convention::kMmdetection},
-                                    {"torchvision", Convention::kTorchvision},
-                                    {"detectron2", Convention::kDetectron2}});
-}
-
 LowQuality low_quality(const std::string& word) {
   return word_to<LowQuality>(
       word, {{"off", LowQuality::off}, {"reassign", LowQuality::reassign}, {"keep_argmax", LowQuality::keep_argmax}});
-}
-
-std::array<float, 3> three(const std::vector<double>& values) {
-  return {float(values[0]), float(values[1]), float(values[2])};
 }
 
 ResNetOptions backbone_options(const ModelConfig& m) {
@@ -126,9 +105,10 @@ void set_heads(const ModelConfig& m, MaskRcnnOptions& o) {
   o.roi_sampler.positive_share = r.positive_fraction;
   std::copy(r.bbox_weights.begin(), r.bbox_weights.end(), o.roi_coder.weights.begin());
   o.roi_coder.clamp_both_sides = m.delta_clamp == "both";
-  o.level_rule = word_to<LevelRule>(
-      r.level_rule,
-      {{"mmdet", LevelRule::mmdet}, {"torchvision", LevelRule::torchvision}, {"detectron2", LevelRule::detectron2}});
+  o.level_rule = word_to<LevelRule>(r.level_rule, {{"mmdet", LevelRule::mmdet},
+                                                   {"torchvision", LevelRule::torchvision},
+                                                   {"detectron2", LevelRule::detectron2},
+                                                   {"mmdet1", LevelRule::mmdet1}});
   for (RoiAlignOptions* pool : {&o.box_pool, &o.mask_pool}) {
     pool->aligned = r.pooler_aligned;
     pool->sampling_ratio = r.pooler_sampling;
@@ -210,104 +190,6 @@ MathMode math_mode(const Config& config) {
 
 MaskPasteRule mask_paste_rule(const Config& config) {
   return config.test.mask_paste == "padded" ? MaskPasteRule::torchvision : MaskPasteRule::bilinear;
-}
-
-InputConfig train_input(const Config& config) {
-  const DataConfig& d = config.data;
-  InputConfig input;
-  input.size_rule = convention(d.size_rule);
-  input.box_rule = convention(d.box_rule);
-  input.target_rule = convention(d.target_rule);
-  input.resampler = word_to<Resampler>(d.resize, {{"opencv", Resampler::kOpenCvLinear},
-                                                  {"pillow", Resampler::kPillowTriangle},
-                                                  {"torch", Resampler::kTorchLinear}});
-  input.short_edges = d.scales;
-  input.long_edge = d.max_size;
-  input.flip_probability = d.flip_prob;
-  input.mean = three(d.pixel_mean);
-  input.std = three(d.pixel_std);
-  input.pad_multiple = d.size_divisor;
-  return input;
-}
-
-InputConfig test_input(const Config& config) {
-  InputConfig input = train_input(config);
-  input.short_edges = {config.data.test_scale};
-  input.long_edge = config.data.test_max_size;
-  input.flip_probability = 0;
-  return input;
-}
-
-LoaderConfig loader_config(const Config& config, const std::string& images, bool training) {
-  LoaderConfig loader;
-  loader.root = images;
-  loader.batch_size = training ? config.solver.ims_per_batch : 1;
-  loader.workers = int(config.data.workers);
-  loader.seed = uint64_t(config.train.seed);
-  loader.augment = training;
-  loader.targets = training;
-  loader.masks = config.model.mask_head.targets == "polygon" ? MaskForm::kPolygons : MaskForm::kBitmaps;
-  loader.on_bad_photo = config.data.on_bad_photo == "skip" ? BadPhoto::kSkip : BadPhoto::kStop;
-  loader.epochs = training ? -1 : 1;
-  return loader;
-}
-
-PhotoSamplerOptions sampler_options(const Config& config) {
-  const SamplerConfig& s = config.train.sampler;
-  PhotoSamplerOptions o;
-  o.batch_size = config.solver.ims_per_batch;
-  o.seed = uint64_t(config.train.seed);
-  o.rule = convention(config.data.target_rule);
-  o.empty = word_to<EmptyPhotos>(
-      config.data.empty_photos,
-      {{"drop", EmptyPhotos::drop}, {"keep", EmptyPhotos::keep}, {"as_class", EmptyPhotos::as_class}});
-  o.aspect_grouping = config.data.aspect_grouping;
-  o.repeat.threshold = s.threshold;
-  o.repeat.exponent = s.exponent;
-  o.repeat.frequency = word_to<RepeatFrequency>(
-      s.frequency, {{"image", RepeatFrequency::image}, {"instance", RepeatFrequency::instance}});
-  o.repeat.rounding =
-      word_to<RepeatRounding>(s.rounding, {{"ceil", RepeatRounding::ceil}, {"stochastic", RepeatRounding::stochastic}});
-  o.per_class = s.photos_per_class;
-  o.epoch_batches = s.epoch_batches;
-  o.class_cap = s.class_cap;
-  o.class_power = s.class_power;
-  return o;
-}
-
-OptimizerOptions optimizer_options(const Config& config) {
-  const SolverConfig& s = config.solver;
-  OptimizerOptions o;
-  o.kind = s.optimizer == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
-  o.momentum = s.momentum;
-  o.weight_decay = s.weight_decay;
-  o.weight_decay_norm = s.weight_decay_norm;
-  o.beta1 = s.beta1;
-  o.beta2 = s.beta2;
-  o.eps = s.adam_eps;
-  o.clip_norm = s.clip_norm;
-  return o;
-}
-
-int64_t total_iterations(const Config& config, int64_t iterations_per_epoch) {
-  return config.solver.max_iters > 0 ? config.solver.max_iters : config.solver.epochs * iterations_per_epoch;
-}
-
-Schedule learning_rate_schedule(const Config& config, int64_t iterations_per_epoch) {
-  const SolverConfig& s = config.solver;
-  Schedule schedule;
-  schedule.kind = s.schedule == "cosine" ? ScheduleKind::cosine : ScheduleKind::step;
-  schedule.base_lr = config.learning_rate();
-  schedule.warmup_steps = s.warmup_iters;
-  schedule.warmup_factor = s.warmup_factor;
-  schedule.gamma = s.gamma;
-  schedule.total_steps = total_iterations(config, iterations_per_epoch);
-  if (s.max_iters > 0) {
-    schedule.milestones = s.steps;
-  } else {
-    for (const int64_t epoch : s.step_epochs) schedule.milestones.push_back(epoch * iterations_per_epoch);
-  }
-  return schedule;
 }
 
 }  // namespace tailseg

@@ -1,5 +1,6 @@
 #include "apps/run/found_objects.h"
 
+#include "apps/config/data_options.h"
 #include "apps/config/model_options.h"
 #include "apps/run/device_batch.h"
 #include "detection/mask_paste.h"

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "apps/config/model_options.h"
+#include "apps/config/data_options.h"
 #include "apps/run/device_batch.h"
 #include "datasets/loader.h"
 

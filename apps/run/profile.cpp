@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "apps/config/model_options.h"
+#include "apps/config/solver_options.h"
 #include "apps/run/device_choice.h"
 #include "apps/run/machine_peaks.h"
 #include "detection/captured_prediction.h"

@@ -1,31 +1,28 @@
 #include "apps/run/trainer.h"
 
 #include <chrono>
-#include <cmath>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <set>
 
 #include "apps/config/calibration_options.h"
 #include "apps/config/model_options.h"
+#include "apps/config/solver_options.h"
 #include "apps/output_folder.h"
 #include "apps/run/calibration_check.h"
 #include "apps/run/calibration_start.h"
 #include "apps/run/checkpoint.h"
 #include "apps/run/device_batch.h"
 #include "apps/run/device_choice.h"
-#include "apps/run/loss_reader.h"
+#include "apps/run/run_plans.h"
+#include "apps/run/step_record.h"
 #include "apps/run/stop_signal.h"
 #include "apps/run/training_data.h"
 #include "apps/run/validation.h"
 #include "apps/run_files/environment.h"
 #include "apps/run_files/gradient_file.h"
-#include "apps/run_files/metrics_file.h"
 #include "apps/run_files/run_lock.h"
 #include "apps/run_files/run_log.h"
-#include "apps/run_files/step_meter.h"
-#include "apps/run_files/tensorboard.h"
 #include "detection/training_step.h"
 #include "nn/atomic_file.h"
 #include "nn/checkpoint_folder.h"
@@ -58,7 +55,7 @@ class Trainer {
         schedule_(learning_rate_schedule(run_, data_.batches_in_epoch)),
         steps_(total_iterations(run_, data_.batches_in_epoch)),
         step_({ctx_, store_, model_, optimizer_}, {.calibrates = calibrates(), .captured = config.train.capture}),
-        reader_(ctx_) {}
+        plans_((fs::path(config.output) / "conv_plans.json").string()) {}
 
   TrainEnd run();
 
@@ -71,14 +68,10 @@ class Trainer {
   bool step(Loader& loader, Batch& batch);
   bool calibrates() const { return !options_.detector.empty(); }
   StepInput input_of(const Batch& batch);
-  void report_steps(bool all);
-  void check_finite(const StepFigures& step);
+  void report_steps(bool all) { record_->report(all, last_checkpoint()); }
   void record_gradients();
-  void load_plans();
-  void save_plans();
   void save();
   void evaluate(bool last);
-  std::string plan_file() const { return (fs::path(config_.output) / "conv_plans.json").string(); }
   std::string checkpoint_folder() const { return (fs::path(config_.output) / "checkpoints").string(); }
 
   const Config& config_;
@@ -97,12 +90,9 @@ class Trainer {
   TrainingStep step_;
   TrainingState state_;
   int64_t saved_iteration_ = -1;
-  size_t saved_plans_ = 0;
   std::set<std::string> told_;  // of photos that are skipped: once each, not in every epoch
-  LossReader reader_;
-  std::unique_ptr<StepMeter> meter_;
-  std::unique_ptr<MetricsFile> metrics_;
-  std::unique_ptr<EventsFile> events_;
+  RunPlans plans_;
+  std::unique_ptr<StepRecord> record_;       // null: a dry run, which writes nothing
   std::unique_ptr<GradientFile> gradients_;  // null: not asked for
 };
 
@@ -117,6 +107,7 @@ void Trainer::describe() {
   log_.line("train", text("device ", ctx_.device().name(), ", ", ctx_.threads(), " threads; ",
                           store_.trained_elements(), " trained numbers; ", config_.model.precision, "; learning rate ",
                           schedule_.base_lr, "; ", steps_, " steps", config_.train.capture ? ", captured" : ""));
+  if (const std::string line = padding_summary(config_, data_); !line.empty()) log_.line("data", line);
   if (store_.working_dtype() == DType::bfloat16 && !ctx_.device().is_cuda() && !has_bfloat16_products()) {
     log_.line("train",
               "this processor has no bfloat16 products (avx512_bf16): they are computed in float32, and "
@@ -161,12 +152,9 @@ void Trainer::open_files() {
   write_file_atomically((output / "config.toml").string(), config_toml(config_));
   write_file_atomically((output / "env.json").string(),
                         environment_json(environment_report({{"device", ctx_.device().name()}})));
-  metrics_ =
-      std::make_unique<MetricsFile>((output / "metrics.jsonl").string(), options_.resume ? state_.iteration - 1 : -1);
-  events_ = std::make_unique<EventsFile>(config_.output, state_.iteration);
-  meter_ = std::make_unique<StepMeter>(steps_);
+  record_ = std::make_unique<StepRecord>(ctx_, config_, log_, steps_, state_.iteration);
   if (takes_any_engine()) log_.line("train", "TAILSEG_ANY_ENGINE is set: this run may not repeat");
-  if (options_.resume) load_plans();
+  if (options_.resume) plans_.load(ctx_, log_);
   if (model_.class_gradients()) {  // sums that begin anew do not continue an older curve
     const bool goes_on = options_.resume && !state_.gradients_begin;
     if (options_.resume && !goes_on) {
@@ -178,20 +166,8 @@ void Trainer::open_files() {
 }
 
 std::string Trainer::last_checkpoint() const {
-  return saved_iteration_ < 0 ? "; no checkpoint has been written yet"
-                              : text("; the last checkpoint is at step ", saved_iteration_);
-}
-
-void Trainer::check_finite(const StepFigures& step) {
-  const auto check = [&](const std::string& name, double value) {
-    TS_CHECK(std::isfinite(value), name, " is not finite (", value, ") at step ", step.iteration, last_checkpoint(),
-             ". A smaller solver.base_lr, solver.clip_norm or a longer warm-up are the usual cures; tailseg-inspect "
-             "finds bad boxes");
-  };
-  // The total, which comes first, is not finite whenever a part is not: the parts say more.
-  const size_t count = step.losses.size();
-  for (size_t i = 1; i <= count; ++i) check(step.losses[i % count].first, step.losses[i % count].second);
-  check("the gradient's norm", *step.gradient_norm);
+  return saved_iteration_ < 0 ? "no checkpoint has been written yet"
+                              : text("the last checkpoint is at step ", saved_iteration_);
 }
 
 StepInput Trainer::input_of(const Batch& batch) {
@@ -212,29 +188,12 @@ bool Trainer::step(Loader& loader, Batch& batch) {
   const StepValues losses = step_.run(input_of(batch), key, figures.learning_rate);
   figures.memory_mib = static_cast<double>(ctx_.allocator()->figures().peak_bytes) / (1 << 20);
   figures.seconds = seconds_since(begin);
-  reader_.add(figures, losses, optimizer_.gradient_norm());
+  record_->add(figures, losses, optimizer_.gradient_norm());
   ++state_.iteration;
   state_.position = loader.position();
   record_gradients();
   report_steps(false);
   return true;
-}
-
-// The steps whose losses have arrived, or `all`; a step whose losses are not finite ends the run here, before anything
-// that it has spoilt is saved.
-void Trainer::report_steps(bool all) {
-  while (const std::optional<StepFigures> step = reader_.take(all)) {
-    check_finite(*step);
-    meter_->add(*step);
-    const int64_t done = step->iteration + 1;
-    if (done % config_.train.log_every == 0 || done == steps_) {
-      log_.line("train", meter_->log_line());
-      const auto values = meter_->metrics();
-      metrics_->write(values);
-      events_->scalars(step->iteration, values);
-    }
-    log_.progress(meter_->progress_line());
-  }
 }
 
 void Trainer::record_gradients() {
@@ -243,32 +202,11 @@ void Trainer::record_gradients() {
   gradients_->add(state_.iteration - 1, sums.positive, sums.negative);
 }
 
-// Which library engines the run began with. A run without this file finds them again: it is never a reason to stop.
-void Trainer::load_plans() {
-  try {
-    const size_t plans = load_conv_plans(ctx_, plan_file());
-    if (plans > 0) log_.line("train", text(plans, " convolution plans from ", plan_file()));
-  } catch (const Error& problem) {
-    log_.line("train", text("the convolution plans are made again: ", problem.what()));
-  }
-}
-
-void Trainer::save_plans() {
-  const size_t plans = conv_plan_reports(ctx_).size();
-  if (plans <= saved_plans_) return;
-  saved_plans_ = plans;
-  try {
-    save_conv_plans(ctx_, plan_file());
-  } catch (const Error& problem) {
-    log_.line("train", text("the convolution plans are not kept: ", problem.what()));
-  }
-}
-
 void Trainer::save() {
   if (saved_iteration_ == state_.iteration) return;
   report_steps(true);
   if (gradients_) gradients_->save();  // first: what a resumed run has of it goes up to its checkpoint
-  save_plans();
+  plans_.save(ctx_, log_);
   CheckpointFolder folder(checkpoint_folder(), static_cast<int>(config_.train.keep_checkpoints));
   save_checkpoint(folder.path(state_.iteration), config_, classes_, store_, optimizer_, state_);
   folder.finished(state_.iteration);
@@ -279,7 +217,8 @@ void Trainer::save() {
 void Trainer::evaluate(bool last) {
   report_steps(true);
   if (!data_.val) return;
-  validate_run({ctx_, model_, store_, config_, data_, classes_, log_, *metrics_, *events_}, state_.iteration, last);
+  validate_run({ctx_, model_, store_, config_, data_, classes_, log_, record_->metrics(), record_->events()},
+               state_.iteration, last);
 }
 
 TrainEnd Trainer::loop() {

@@ -1,6 +1,8 @@
 #include "apps/run/training_data.h"
 
-#include "apps/config/model_options.h"
+#include <algorithm>
+
+#include "apps/config/data_options.h"
 #include "apps/run/class_list.h"
 #include "datasets/annotations_subset.h"
 
@@ -36,6 +38,28 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
              " has other categories than ", data.split.set.path);
   }
   return data;
+}
+
+std::string padding_summary(const Config& config, const TrainingData& data) {
+  const InputConfig& input = data.input;
+  if (input.buckets.empty()) {
+    return config.train.capture ? "data.buckets is empty: a step is captured anew for every size of batch" : "";
+  }
+  const Images& images = data.split.set.images;
+  const int64_t edge = *std::max_element(input.short_edges.begin(), input.short_edges.end());
+  int64_t outside = 0;
+  for (int32_t i = 0; i < images.size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const ImageSize size = resized_size({images.width[at], images.height[at]}, edge, input.long_edge, input.size_rule);
+    const ImageSize padded = padded_size({&size, 1}, input);
+    outside += std::find(input.buckets.begin(), input.buckets.end(), padded) == input.buckets.end();
+  }
+  std::string line = "batches are padded to the sizes of data.buckets";
+  if (outside > 0) {
+    line +=
+        text("; ", outside, " of ", images.size(), " images fit none of them: their batches keep sizes of their own");
+  }
+  return line;
 }
 
 std::vector<int64_t> instances_by_label(const AnnotationSet& set) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "apps/config/config.h"
 #include "apps/run/data_source.h"
@@ -23,6 +24,10 @@ struct TrainingData {
 // Opens both splits, so that a validation file that is missing or of other categories is known before training, not
 // after it. With --overfit the first N photos are both. Throws Error when nothing can be trained on.
 TrainingData open_training(const Config& config, const TrainOptions& options);
+
+// One line on the sizes of batches, for the log: which buckets there are and how many images fit none of them. Empty
+// where nothing needs to be said.
+std::string padding_summary(const Config& config, const TrainingData& data);
 
 // Annotations of each label; decides the bins of AP1..AP4.
 std::vector<int64_t> instances_by_label(const AnnotationSet& set);

@@ -24,6 +24,11 @@ std::vector<double> total_losses(const fs::path& metrics) {
   return losses;
 }
 
+int captures(const std::string& said) {
+  const std::string before = "steps were captured ";
+  return std::stoi(said.substr(said.find(before) + before.size()));
+}
+
 }  // namespace
 
 TEST_CASE("two captured runs give the same bits, and so does one that was stopped and resumed") {
@@ -40,6 +45,22 @@ TEST_CASE("two captured runs give the same bits, and so does one that was stoppe
   REQUIRE(mine.size() == 6);
   REQUIRE(plain.size() == 6);
   for (size_t i = 0; i < mine.size(); ++i) CHECK(mine[i] == Approx(plain[i]).epsilon(1e-4));  // sums in another order
+}
+
+TEST_CASE("buckets keep the shapes that are captured few, and the log tells what fits none") {
+  Workshop shop;  // its batches of 2 photos have sides of 32 or 64
+  const std::vector<std::string> scales{"--set", "data.scales=[32, 64]", "--max-iters", "12"};
+  REQUIRE(shop.run(shop.train("free", captured(scales))) == 0);
+  CHECK(shop.said.find("data.buckets is empty") != std::string::npos);
+  const int free = captures(shop.said);
+  std::vector<std::string> one = scales;
+  one.insert(one.end(), {"--set", "data.buckets=[64, 64]"});
+  REQUIRE(shop.run(shop.train("one", captured(one))) == 0);
+  CHECK(shop.said.find("padded to the sizes of data.buckets\n") != std::string::npos);
+  CHECK(captures(shop.said) < free);  // again only where masks outgrow their room
+  one.back() = "data.buckets=[32, 32]";
+  REQUIRE(shop.run(shop.train("none", one)) == 0);
+  CHECK(shop.said.find("data.buckets; 12 of 12 images fit none of them") != std::string::npos);
 }
 
 TEST_CASE("a calibration is captured too, and a profile times captured steps and predictions") {

@@ -143,6 +143,8 @@ TEST_CASE_METHOD(Folder, "what is wrong is named with file, line, expectation an
       {"[solver]\nstep_epochs = [8, 8]\n", "solver.step_epochs must rise"},
       {"[solver]\nepochs = 0\n", "both 0"},
       {"[data]\nmax_size = 700\n", "above data.max_size"},
+      {"[data]\nbuckets = [800, 1344, 800]\n", "data.buckets has 3 numbers; each bucket is a height and a width"},
+      {"[data]\ntest_buckets = [800, 1333]\n", "data.test_buckets: 1333 is no multiple of data.size_divisor, 32"},
   };
   fs::create_directory(path / "x");
   for (const Case& c : cases) {

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
-#include "apps/config/model_options.h"
+#include "apps/config/data_options.h"
 #include "datasets/json/json_value.h"
 #include "tensor/error.h"
 

@@ -1,5 +1,7 @@
 // The presets of the configuration and those of the model were written apart, both from METHODS: they must agree.
 #include "apps/config/model_options.h"
+#include "apps/config/data_options.h"
+#include "apps/config/solver_options.h"
 
 #include <catch2/catch.hpp>
 
@@ -21,7 +23,6 @@ void check_same(const MatcherOptions& a, const MatcherOptions& b) {
   CHECK(a.low_quality == b.low_quality);
   CHECK(a.low_quality_minimum == b.low_quality_minimum);
   CHECK(a.min_union == b.min_union);
-  CHECK(a.ignore_threshold == b.ignore_threshold);
 }
 
 void check_same(const ProposalOptions& a, const ProposalOptions& b) {
@@ -119,6 +120,13 @@ TEST_CASE("preset mmdet is the model's mmdet") {
   CHECK(input.resampler == reference.resampler);
   CHECK(input.mean == reference.mean);
   CHECK(input.std == reference.std);
+}
+
+TEST_CASE("buckets are written as height and width") {
+  const Config config = load_config("", {"data.buckets=[800, 1344, 1344, 800]", "data.test_buckets=[832, 1344]"});
+  CHECK(train_input(config).buckets ==
+        std::vector<ImageSize>{{.width = 1344, .height = 800}, {.width = 800, .height = 1344}});
+  CHECK(test_input(config).buckets == std::vector<ImageSize>{{.width = 1344, .height = 832}});
 }
 
 TEST_CASE("preset torchvision is the model's torchvision") {
