@@ -91,6 +91,20 @@ if(NOT TAILSEG_CUDA STREQUAL "OFF" AND NOT TAILSEG_SANITIZE)
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     find_package(CUDAToolkit REQUIRED)
+    # cuBLAS may lie where cuDNN does, in a Python package beside it, and not in the toolkit.
+    if(NOT TARGET CUDA::cublasLt)
+      find_path(TAILSEG_cublas_INCLUDE cublasLt.h
+        HINTS ${CUDAToolkit_INCLUDE_DIRS} $ENV{CUDNN_PATH}/../cu13/include $ENV{CUDNN_PATH}/../cublas/include)
+      find_library(TAILSEG_cublas_LIBRARY NAMES cublasLt libcublasLt.so.13 libcublasLt.so.12
+        HINTS ${CUDAToolkit_LIBRARY_DIR} $ENV{CUDNN_PATH}/../cu13/lib $ENV{CUDNN_PATH}/../cublas/lib)
+      if(NOT TAILSEG_cublas_INCLUDE OR NOT TAILSEG_cublas_LIBRARY)
+        message(FATAL_ERROR "cuBLAS (cublasLt.h, libcublasLt) was not found: neither in the CUDA toolkit in "
+          "${CUDAToolkit_LIBRARY_DIR} nor beside CUDNN_PATH. Install it, or TAILSEG_CUDA=OFF")
+      endif()
+      add_library(CUDA::cublasLt INTERFACE IMPORTED GLOBAL)
+      target_include_directories(CUDA::cublasLt SYSTEM INTERFACE ${TAILSEG_cublas_INCLUDE})
+      target_link_libraries(CUDA::cublasLt INTERFACE ${TAILSEG_cublas_LIBRARY})
+    endif()
     find_path(TAILSEG_cudnn_INCLUDE cudnn_backend.h
       HINTS ${TAILSEG_DEPS}/include ${CUDAToolkit_INCLUDE_DIRS} $ENV{CUDNN_PATH}/include)
     find_library(TAILSEG_cudnn_LIBRARY NAMES cudnn libcudnn.so.9

@@ -1,7 +1,11 @@
 // Kernel times on a GPU: a CUDA event before and after every launch, read when collect() is called, so that watching
 // does not make the host wait. Spans and kernels are also NVTX ranges of the domain "tailseg" for users of Nsight.
-// While a stream is being captured into a CUDA graph nothing is timed.
+// While a stream is being captured into a CUDA graph nothing is timed. Without NVTX's headers, which some packages of
+// the toolkit leave out, there are no ranges.
+#if __has_include(<nvtx3/nvToolsExt.h>)
 #include <nvtx3/nvToolsExt.h>
+#define TAILSEG_NVTX
+#endif
 
 #include "tensor/context.h"
 #include "tensor/cuda_check.h"
@@ -11,6 +15,7 @@
 namespace tailseg {
 namespace {
 
+#ifdef TAILSEG_NVTX
 class NvtxDomain {
  public:
   void push(const char* name) const {
@@ -26,6 +31,12 @@ class NvtxDomain {
  private:
   nvtxDomainHandle_t domain_ = nvtxDomainCreateA("tailseg");
 };
+#else
+struct NvtxDomain {
+  void push(const char*) const {}
+  void pop() const {}
+};
+#endif
 
 const NvtxDomain& nvtx() {
   static const NvtxDomain domain;

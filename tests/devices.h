@@ -8,7 +8,6 @@
 #pragma once
 
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,10 +25,10 @@ inline Context& cpu_context() {
 inline Context* cuda_context(MathMode math = MathMode::float32) {
   static const std::string problem = cuda_problem();
   if (!problem.empty()) return nullptr;
-  static std::unique_ptr<Context> contexts[3];
-  std::unique_ptr<Context>& context = contexts[static_cast<size_t>(math)];
-  if (!context) context = std::make_unique<Context>(Device{DeviceKind::cuda, 0}, ContextOptions{0, math});
-  return context.get();
+  static Context* contexts[3] = {};  // never destroyed: at exit() the libraries that they close may be gone already
+  Context*& context = contexts[static_cast<size_t>(math)];
+  if (!context) context = new Context(Device{DeviceKind::cuda, 0}, ContextOptions{0, math});
+  return context;
 }
 
 inline std::vector<Context*> devices() {
