@@ -236,7 +236,8 @@ void evaluate_detections(const AnnotationSet& set, const Detections& detections,
   }
   out << (options.json ? json : table.str());
   if (options.output.empty()) return;
-  log << "written: " << write_metrics(options.output, json) << "\n";
+  const std::string written = write_metrics(options.output, json);
+  log << "written: " << written << "\n";
   write_file_atomically(options.output + "/table.txt", table.str());
 }
 

@@ -9,10 +9,10 @@
 #include <ostream>
 #include <thread>
 
-#include "apps/utf8_text.h"
 #include "datasets/image_container.h"
 #include "datasets/image_decode.h"
 #include "datasets/image_folder.h"
+#include "datasets/utf8_text.h"
 #include "tensor/error.h"
 
 namespace tailseg {

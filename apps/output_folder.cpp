@@ -19,4 +19,10 @@ void make_output_folder(const std::string& folder) {
            "; choose another --output");
 }
 
+void check_output_apart(const std::string& output, const std::string& input) {
+  std::error_code error;
+  TS_CHECK(!std::filesystem::equivalent(output, input, error), "--output ", output, " is the file that is read (",
+           input, "); give another name");
+}
+
 }  // namespace tailseg

@@ -1,4 +1,4 @@
-// The folder that a program writes to.
+// The folder or file that a program writes to.
 #pragma once
 
 #include <string>
@@ -8,5 +8,8 @@ namespace tailseg {
 // Makes the folder and those above it. Throws Error when that fails or nothing can be written into it; called before
 // the work begins, so that hours of it are not lost to a folder that is read-only.
 void make_output_folder(const std::string& folder);
+
+// Throws Error when writing the file `output` would replace `input`.
+void check_output_apart(const std::string& output, const std::string& input);
 
 }  // namespace tailseg

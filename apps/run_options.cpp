@@ -11,7 +11,9 @@ void add_run_options(CLI::App& app, RunOptions& options, const std::string& exam
       ->expected(1)
       ->take_all();
   app.add_option("--output", options.output, "folder of the run");
-  app.add_flag("--resume", options.train.resume, "go on with the run in --output, exactly as if it had not stopped");
+  app.add_flag(
+      "--resume", options.train.resume,
+      "go on with the run in --output: its weights end as if it had not stopped; the log's medians begin anew");
   app.add_flag("--dry-run", options.train.dry_run, "read the data, build the model, say what would happen, and stop");
   app.add_option("--max-iters", options.max_iters, "steps in all")->check(number_from(1, 1e15));
   app.add_option("--checkpoint-every", options.checkpoint_every, "steps between checkpoints")

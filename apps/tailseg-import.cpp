@@ -6,6 +6,7 @@
 #include "apps/command_line.h"
 #include "apps/import/convert.h"
 #include "apps/import/weights_file.h"
+#include "apps/output_folder.h"
 #include "nn/safetensors.h"
 
 namespace {
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
   return run_program(app, argc, argv, [&] {
     options.layout = kLayouts.at(layout);
     options.pixels = kPixels.at(pixels);
+    check_output_apart(output, input);
     const ImportResult result = convert_weights(read_weights(input), options);
     write_safetensors(output, result.tensors, result.metadata);
     std::cout << import_table(result) << "wrote " << output << "\n";

@@ -25,5 +25,7 @@ int main(int argc, char** argv) {
       "  tailseg-predict --checkpoint maskrcnn_resnet50_fpn_coco.pth --config "
       "apps/configs/mask_rcnn_r50_fpn_coco_1x.toml "
       "--set preset=torchvision --categories instances_val2017.json photo.jpg --output pictures");
-  return tailseg::run_program(app, argc, argv, [&] { tailseg::predict(options); });
+  bool finished = true;
+  const int code = tailseg::run_program(app, argc, argv, [&] { finished = tailseg::predict(options); });
+  return code == 0 && !finished ? 130 : code;  // as a shell counts Ctrl-C
 }

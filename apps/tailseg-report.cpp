@@ -1,5 +1,7 @@
 // tailseg-report: what runs gave, as one page to open in a browser.
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <optional>
 
@@ -7,9 +9,20 @@
 #include "apps/grid/tables.h"
 #include "apps/report/report.h"
 #include "nn/atomic_file.h"
+#include "tensor/error.h"
 
 namespace tailseg {
 namespace {
+
+// A page may replace a page; a run's log or anything else that somebody keeps is no place for one.
+void check_page(const std::string& output) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(output, error) || std::filesystem::is_empty(output, error)) return;
+  std::string begin(15, ' ');
+  std::ifstream(output).read(begin.data(), 15);
+  TS_CHECK(begin == "<!DOCTYPE html>" || begin == "<!doctype html>", "--output ", output,
+           " is there already and no HTML page; give another name");
+}
 
 // The runs of a grid below `folder`: the table on the terminal, in `table` and, before everything else, in `output`.
 void report_grid(const std::string& grid_file, const std::string& folder, const std::string& table,
@@ -55,6 +68,7 @@ int main(int argc, char** argv) {
       "Example:\n  tailseg-report runs/ce runs/seesaw --output seesaw_against_ce.html\n"
       "  tailseg-report --grid apps/configs/reproduce/grid.json --table table.json runs/reproduce/runs");
   return tailseg::run_program(app, argc, argv, [&] {
+    tailseg::check_page(output);
     if (grid.empty()) {
       tailseg::write_report(runs, output);
       std::cout << "written: " << output << "\n";

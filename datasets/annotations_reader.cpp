@@ -7,6 +7,7 @@
 #include "datasets/annotations_check.h"
 #include "datasets/json/mapped_text.h"
 #include "datasets/mask/mask_json.h"
+#include "datasets/utf8_text.h"
 #include "tensor/error.h"
 
 namespace tailseg {
@@ -45,6 +46,8 @@ class CategoryReader {
 
  private:
   void keep() {
+    if (utf8_text(name_.value) != name_.value)
+      throw JsonMismatch(text("category ", id_.value, ": its name is not UTF-8"));
     Category category{id_.value, name_.value, "", 0, -1, -1};
     if (object_.has(synset_)) category.synset = synset_.value;
     if (object_.has(images_)) category.image_count = images_.value;

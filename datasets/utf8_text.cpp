@@ -1,4 +1,4 @@
-#include "apps/utf8_text.h"
+#include "datasets/utf8_text.h"
 
 namespace tailseg {
 namespace {

@@ -225,6 +225,10 @@ Config load_config(const std::string& path, const std::vector<std::string>& over
 // The same for text that config_toml wrote, which names no base; `source` stands for the file in messages.
 Config parse_config(const std::string& toml, const std::string& source, const std::vector<std::string>& overrides = {});
 
+// What `now` has otherwise than `before`, one line a setting: "solver.base_lr: 0.02 -> 0.01". The output folder is left
+// out.
+std::vector<std::string> changed_settings(const Config& before, const Config& now);
+
 // The whole configuration as TOML; read back it gives the same configuration. Equal configs give equal text.
 std::string config_toml(const Config& config, bool comments = true);
 

@@ -164,6 +164,18 @@ Config parse_config(const std::string& toml, const std::string& source, const st
   return resolve(parse_toml(toml, source), overrides);
 }
 
+std::vector<std::string> changed_settings(const Config& before, const Config& now) {
+  Config old = before, fresh = now;
+  const ConfigSchema was = config_schema(old), is = config_schema(fresh);
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < is.fields().size(); ++i) {
+    const ConfigField& field = is.fields()[i];
+    const std::string from = toml_text(was.fields()[i].get()), to = toml_text(field.get());
+    if (from != to && field.key() != "output") lines.push_back(field.key() + ": " + from + " -> " + to);
+  }
+  return lines;
+}
+
 std::string config_toml(const Config& config, bool comments) {
   Config copy = config;
   return config_schema(copy).to_toml(comments);

@@ -46,7 +46,8 @@ TrainingState load_training(const std::string& path, const Config& config, const
            classes.size(), stored.size() == classes.size() ? ", with other ids or names" : "");
   check_same_loss(file, config.model.box_head.loss.type,
                   "go on with the first, or start a new run from its weights with --weights");
-  check_same_calibration(parse_config(file.required("config"), path + ", its configuration"), config, path);
+  const Config begun = parse_config(file.required("config"), path + ", its configuration");
+  check_same_calibration(begun, config, path);
   const ClassStatistics &before = stored.statistics, &now = classes.statistics;
   TS_CHECK(before.images.empty() || (before.images == now.images && before.instances == now.instances), path,
            " was trained on a set with other numbers of images or instances of its classes; a run resumes on the set "
@@ -54,8 +55,10 @@ TrainingState load_training(const std::string& path, const Config& config, const
   const ParameterStore::LoadReport report = store.load_state_dict(file.model, path);
   check_complete(report, path);
   optimizer.load_state_dict(file.optimizer, file.number("optimizer_steps"), path);
-  return {
-      file.number("iteration"), {file.number("loader_epoch"), file.number("loader_batch")}, !report.missing.empty()};
+  return {file.number("iteration"),
+          {file.number("loader_epoch"), file.number("loader_batch")},
+          !report.missing.empty(),
+          changed_settings(begun, config)};
 }
 
 std::vector<std::string> load_loss_state(const std::string& path, const ClassList& classes, ParameterStore& store) {

@@ -19,6 +19,7 @@ struct TrainingState {
   LoaderPosition position;  // of the next batch
   // Resumed with train.gradients_every from a checkpoint without its sums: they begin at 0 here.
   bool gradients_begin = false;
+  std::vector<std::string> changed;  // resumed: settings that are not the checkpoint's, for the log
 };
 
 void save_checkpoint(const std::string& path, const Config& config, const ClassList& classes,

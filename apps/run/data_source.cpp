@@ -22,9 +22,12 @@ Split open_file(const DataConfig& d, bool train) {
     annotations = made;
     images = root / "images";
   } else {
-    TS_CHECK(configured, "no annotation file for ", train ? "training" : "validation", ": neither data.",
-             train ? "train" : "val", "_annotations (", annotations.string(), ") nor ", made.string(),
-             " is there. Set data.root to the folder that holds the data");
+    TS_CHECK(
+        configured, "no annotation file for ", train ? "training" : "validation", ": neither data.",
+        train ? "train" : "val", "_annotations (", annotations.string(), ") nor ", made.string(),
+        " is there. Set data.root (where a program has it, --data-root) to the folder that holds the data; what is "
+        "relative begins at the current folder, ",
+        fs::current_path().string());
   }
   return {read_annotations(annotations.string()), images.string()};
 }

@@ -14,10 +14,11 @@
 #include "apps/run/device_choice.h"
 #include "apps/run/found_objects.h"
 #include "apps/run/open_model.h"
-#include "apps/utf8_text.h"
+#include "apps/run/stop_signal.h"
 #include "datasets/image_decode.h"
 #include "datasets/image_encode.h"
 #include "datasets/image_folder.h"
+#include "datasets/utf8_text.h"
 #include "nn/atomic_file.h"
 
 namespace tailseg {
@@ -104,7 +105,7 @@ void write_picture(const fs::path& path, const Image& picture) {
 
 }  // namespace
 
-void predict(const PredictOptions& options) {
+bool predict(const PredictOptions& options) {
   const std::vector<std::string> photos = photo_files(options.inputs);
   check_apart(photos, options.output);
   make_output_folder(options.output);
@@ -125,7 +126,9 @@ void predict(const PredictOptions& options) {
   images.StartArray();
   std::set<std::string> used;
   int64_t image_id = 0;
+  catch_stop_signals();
   for (const std::string& path : photos) {
+    if (stop_signal()) break;
     Image photo;
     try {
       photo = read_image(path);
@@ -142,11 +145,14 @@ void predict(const PredictOptions& options) {
     for (const FoundObject& object : objects) write_object(results, object, loaded.classes, image_id);
     std::cout << path << ": " << objects.size() << " objects, " << name << "\n" << std::flush;
   }
-  TS_CHECK(image_id > 0, "none of the ", photos.size(), " photos could be read");
+  const bool stopped = stop_signal() != 0;
+  TS_CHECK(image_id > 0 || stopped, "none of the ", photos.size(), " photos could be read");
   results.EndArray();
   images.EndArray();
   write_file_atomically((fs::path(options.output) / "results.json").string(), results_text.GetString());
   write_file_atomically((fs::path(options.output) / "images.json").string(), images_text.GetString());
+  if (stopped) std::cerr << "stopped by signal " << stop_signal() << " after " << image_id << " photos\n";
+  return !stopped;
 }
 
 }  // namespace tailseg

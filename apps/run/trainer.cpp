@@ -128,6 +128,7 @@ void Trainer::start_or_resume() {
     state_ = load_training(newest->path, config_, classes_, store_, optimizer_);
     saved_iteration_ = state_.iteration;
     log_.line("train", text("resumed from ", newest->path, " at step ", state_.iteration));
+    for (const std::string& setting : state_.changed) log_.line("train", "resumed with another setting: " + setting);
     return;
   }
   TS_CHECK(!newest, config_.output, " already holds a run (", newest->path,

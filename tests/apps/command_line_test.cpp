@@ -25,12 +25,14 @@ std::string read(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-Ran run(const std::string& arguments, std::string standard_output = "") {
+// `before`: what stands before the program's name, "env ..." .
+Ran run(const std::string& arguments, std::string standard_output = "", const std::string& before = "") {
   const auto folder = std::filesystem::temp_directory_path() / ("tailseg_command_" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const std::string out = (folder / "out").string(), err = (folder / "err").string();
   if (standard_output.empty()) standard_output = out;
-  const std::string line = std::string(TAILSEG_BINARY_DIR) + "/bin/" + arguments + " >" + standard_output + " 2>" + err;
+  const std::string line =
+      before + std::string(TAILSEG_BINARY_DIR) + "/bin/" + arguments + " >" + standard_output + " 2>" + err;
   const int status = std::system(line.c_str());
   const Ran result{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(out), read(err)};
   std::filesystem::remove_all(folder);
@@ -115,6 +117,22 @@ TEST_CASE("a result that cannot be printed is a failure") {
   const Ran full = run("tailseg-inspect " + kSample + "annotations.json --json", "/dev/full");
   REQUIRE(full.code == 1);
   REQUIRE(full.err == "error: standard output could not be written\n");
+}
+
+TEST_CASE("threads that wait spin for a short time, unless the user says otherwise") {
+  const std::string clean = "env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT OMP_DISPLAY_ENV=VERBOSE ";
+  const std::string work = "tailseg-inspect " + kSample + "annotations.json";
+  const Ran ran = run(work, "", clean);
+  REQUIRE(ran.code == 0);
+  if (ran.err.find("OPENMP DISPLAY") == std::string::npos) {
+    WARN("skipped: a build without OpenMP");
+    return;
+  }
+  const size_t last = ran.err.rfind("GOMP_SPINCOUNT");  // of the second beginning
+  REQUIRE(last != std::string::npos);
+  CHECK(ran.err.substr(last, 23) == "GOMP_SPINCOUNT = '1000'");
+  const Ran asked = run(work, "", clean + "GOMP_SPINCOUNT=77 ");
+  CHECK_THAT(asked.err, Contains("GOMP_SPINCOUNT = '77'") && !Contains("'1000'"));
 }
 
 TEST_CASE("work that is done ends with 0, figures on standard output") {

@@ -187,6 +187,20 @@ TEST_CASE("annotations: what is malformed ends the run with its byte or id, what
   CHECK_THAT(shop.said, Contains("box_outside: ") && Contains("annotation 77, image 1"));
 }
 
+TEST_CASE("an output never takes the place of what was read, or of a run's log") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);
+  const std::string weights = shop.checkpoint("run", 2), log = shop.path("run/metrics.jsonl");
+  const std::string weights_before = contents(weights), log_before = contents(log);
+  CHECK(shop.run({"tailseg-import", weights, "--output", weights}) == 1);
+  CHECK(shop.said.find("is the file that is read") != std::string::npos);
+  CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", log}) == 1);
+  CHECK(shop.said.find("no HTML page") != std::string::npos);
+  CHECK((contents(weights) == weights_before && contents(log) == log_before));
+  CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", shop.path("page.html")}) == 0);
+  CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", shop.path("page.html")}) == 0);  // a page may
+}
+
 TEST_CASE("an output that cannot be written is refused before the work, by every program") {
   Workshop shop;
   REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);

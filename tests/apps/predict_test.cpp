@@ -55,6 +55,25 @@ TEST_CASE("photos: folders, two of one name, names that are no UTF-8, one that i
   REQUIRE_FALSE(fs::exists(shop.root / "other"));
 }
 
+TEST_CASE("an interrupted prediction leaves the photos that it has done") {
+  Trained shop;
+  REQUIRE(shop.run({"tailseg-make-dataset", "--output", shop.path("many"), "--images", "2", "--val-images", "600",
+                    "--size", "64x64", "--classes", "4", "--range", "3"}) == 0);
+  const pid_t child = start({kPrograms + "tailseg-predict", "--checkpoint", shop.checkpoint("run", 6), "--device",
+                             Trained::device(), "--output", shop.path("out"), shop.path("many/images/val")},
+                            shop.root / "said");
+  for (int i = 0; i < 6000 && contents(shop.root / "said").find(".png\n") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill(child, SIGINT);
+  REQUIRE(wait_for(child) == 130);
+  const std::string done = contents(shop.root / "out/images.json");
+  const auto photos = std::count(done.begin(), done.end(), '{');
+  CHECK((photos > 0 && photos < 600));
+  CHECK(contents(shop.root / "out/results.json").back() == ']');
+  CHECK_THAT(contents(shop.root / "said"), Contains("stopped by signal 2 after " + std::to_string(photos) + " photos"));
+}
+
 TEST_CASE("a run's folder stands for its newest checkpoint") {
   Trained shop;
   REQUIRE(shop.predict("out") == 0);

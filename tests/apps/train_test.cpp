@@ -52,6 +52,16 @@ TEST_CASE("a truncated newest checkpoint costs one interval, not the run") {
   REQUIRE(fs::exists(shop.checkpoint("run", 8)));
 }
 
+TEST_CASE("a resumed run tells which settings it was given anew") {
+  Workshop shop;
+  REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);
+  REQUIRE(shop.run(shop.train("run", {"--resume", "--max-iters", "4", "--set", "solver.base_lr=0.001"})) == 0);
+  CHECK(shop.said.find("resumed with another setting: solver.base_lr: 0.02 -> 0.001\n") != std::string::npos);
+  CHECK(shop.said.find("resumed with another setting: solver.max_iters: 2 -> 4\n") != std::string::npos);
+  REQUIRE(shop.run(shop.train("run", {"--resume", "--max-iters", "4", "--set", "solver.base_lr=0.001"})) == 0);
+  CHECK(shop.said.find("another setting") == std::string::npos);
+}
+
 TEST_CASE("what a user gets wrong is said in one line, and nothing is lost") {
   Workshop shop;
   REQUIRE(shop.run(shop.train("run", {"--max-iters", "2"})) == 0);

@@ -148,6 +148,8 @@ TEST_CASE("what is structurally wrong is refused with the byte or the id") {
                Contains("image 9: width is 0"));
   REQUIRE_THAT(refusal(file("", kImage, R"([{"id": 1, "name": "a", "frequency": "x"}])")),
                Contains("category 1: frequency"));
+  REQUIRE_THAT(refusal(file("", kImage, "[{\"id\": 4, \"name\": \"caf\xe9\"}]")),
+               Contains("category 4: its name is not UTF-8"));
   REQUIRE_THAT(refusal(R"({"images": [], "annotations": []})"), Contains("key 'categories' is missing"));
   REQUIRE_THAT(refusal(file(annotation(kSquare)).substr(0, 100)), Contains("cut short"));
 }

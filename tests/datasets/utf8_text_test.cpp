@@ -1,5 +1,5 @@
 // Expected texts are those of Python's bytes.decode("utf-8", "replace"), where one byte at a time is wrong.
-#include "apps/utf8_text.h"
+#include "datasets/utf8_text.h"
 
 #include <catch2/catch.hpp>
 
