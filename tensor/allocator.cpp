@@ -159,10 +159,11 @@ void Allocator::release(void* memory, size_t bytes) noexcept {
   if (!memory) return;
   char* block = static_cast<char*>(memory);
   const size_t size = block_bytes(bytes);
-  bool reserved = false;
+  bool reserved = false, readable = true;  // while work is captured, a read would end the capture
   {
     std::lock_guard lock(mutex_);
     reserved = is_reserved(block);
+    readable = !reserved && !reserving_;
   }
   if (exact_memory() && !reserved) {
     system_release(block);
@@ -171,7 +172,7 @@ void Allocator::release(void* memory, size_t bytes) noexcept {
     return;
   }
   if (!reserved) permit(block, size);
-  if (!reserved && debug_memory()) {
+  if (readable && debug_memory()) {
     unsigned char guard[kGuardBytes + kStep];
     std::memset(guard, kGuard, sizeof(guard));  // a card that cannot be read any more proves nothing
     read_bytes(guard, block + bytes, size - bytes);
