@@ -95,7 +95,7 @@ if(NOT TAILSEG_CUDA STREQUAL "OFF" AND NOT TAILSEG_SANITIZE)
     if(NOT TARGET CUDA::cublasLt)
       find_path(TAILSEG_cublas_INCLUDE cublasLt.h
         HINTS ${CUDAToolkit_INCLUDE_DIRS} $ENV{CUDNN_PATH}/../cu13/include $ENV{CUDNN_PATH}/../cublas/include)
-      find_library(TAILSEG_cublas_LIBRARY NAMES cublasLt libcublasLt.so.13 libcublasLt.so.12
+      find_library(TAILSEG_cublas_LIBRARY NAMES cublasLt libcublasLt.so.13
         HINTS ${CUDAToolkit_LIBRARY_DIR} $ENV{CUDNN_PATH}/../cu13/lib $ENV{CUDNN_PATH}/../cublas/lib)
       if(NOT TAILSEG_cublas_INCLUDE OR NOT TAILSEG_cublas_LIBRARY)
         message(FATAL_ERROR "cuBLAS (cublasLt.h, libcublasLt) was not found: neither in the CUDA toolkit in "

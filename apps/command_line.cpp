@@ -25,10 +25,9 @@ namespace {
 void begin_with_short_spins(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error).filename().string();
-  if (error || self.rfind("tailseg-", 0) != 0) return;  // run by a loader or an interpreter of programs
-  setenv("GOMP_SPINCOUNT", "1000", 1);
-  execv("/proc/self/exe", argv);  // comes back only where it cannot be done: then it spins
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error || !self.filename().string().starts_with("tailseg-")) return;   // run by a loader or an interpreter
+  if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) execv(self.c_str(), argv);  // comes back where it cannot be done
 }
 
 int report(const std::string& program, std::string message, int code) {

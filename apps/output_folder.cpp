@@ -19,9 +19,9 @@ void make_output_folder(const std::string& folder) {
            "; choose another --output");
 }
 
-void check_output_apart(const std::string& output, const std::string& input) {
+void check_output_apart(const std::string& output, const std::string& input, const std::string& option) {
   std::error_code error;
-  TS_CHECK(!std::filesystem::equivalent(output, input, error), "--output ", output, " is the file that is read (",
+  TS_CHECK(!std::filesystem::equivalent(output, input, error), option, " ", output, " is the file that is read (",
            input, "); give another name");
 }
 

@@ -10,6 +10,6 @@ namespace tailseg {
 void make_output_folder(const std::string& folder);
 
 // Throws Error when writing the file `output` would replace `input`.
-void check_output_apart(const std::string& output, const std::string& input);
+void check_output_apart(const std::string& output, const std::string& input, const std::string& option = "--output");
 
 }  // namespace tailseg

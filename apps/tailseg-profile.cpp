@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "apps/command_line.h"
+#include "apps/output_folder.h"
 #include "apps/run/profile.h"
 
 int main(int argc, char** argv) {
@@ -43,6 +44,9 @@ int main(int argc, char** argv) {
   app.footer("Example:\n  tailseg-profile --job train --height 512 --width 512 --trace step.json");
   return tailseg::run_program(app, argc, argv, [&] {
     options.train = job == "train";
+    if (!options.trace.empty() && !options.config.empty()) {
+      tailseg::check_output_apart(options.trace, options.config, "--trace");
+    }
     tailseg::profile(options, std::cout);
   });
 }

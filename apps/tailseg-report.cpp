@@ -7,6 +7,7 @@
 
 #include "apps/command_line.h"
 #include "apps/grid/tables.h"
+#include "apps/output_folder.h"
 #include "apps/report/report.h"
 #include "nn/atomic_file.h"
 #include "tensor/error.h"
@@ -69,6 +70,7 @@ int main(int argc, char** argv) {
       "  tailseg-report --grid apps/configs/reproduce/grid.json --table table.json runs/reproduce/runs");
   return tailseg::run_program(app, argc, argv, [&] {
     tailseg::check_page(output);
+    if (!table.empty()) tailseg::check_output_apart(table, grid, "--table");
     if (grid.empty()) {
       tailseg::write_report(runs, output);
       std::cout << "written: " << output << "\n";

@@ -47,8 +47,7 @@ struct MaskRcnnOptions {
   MaskHeadOptions mask_head;  // likewise
   double box_beta = 0;        // METHODS 5.3 "box loss": 0 is L1
   MaskTargetOptions mask_targets;
-  bool mask_frame_is_padded =
-      true;  // METHODS 5.3 "mask targets": bitmaps end with the image's own padding, or the image
+  bool mask_frame_is_padded = true;  // METHODS 5.3 "mask targets": bitmaps end with the image's padding, or the image
 
   CascadeOptions
       cascade;  // no stages: Mask R-CNN. With stages roi_matcher's overlaps and roi_coder's weights are theirs

@@ -57,7 +57,11 @@ AnchorTargets anchor_targets(Context& ctx, const Sample& sample, const Matches& 
                              const BoxSet& truth, const BoxCoderOptions& coder);
 
 // METHODS 5.3 "GT as proposals".
-enum class TruthPlace : unsigned char { nowhere, first, last };  // mmdet first, detectron2 and torchvision last
+enum class TruthPlace : unsigned char {
+  nowhere,
+  first,  // mmdet, which matches the proposals alone (MatchInput::truth_leads)
+  last    // detectron2 and torchvision, which match both
+};
 
 // Proposals and ground truth of each image in one set [N, P + G] (no scores, no labels).
 BoxSet with_truth(Context& ctx, const BoxSet& proposals, const BoxSet& truth, TruthPlace place);

@@ -48,8 +48,9 @@ while (($#)); do
 done
 if ((!${#stages[@]})); then
   stages=("${all[@]}")
-  [[ -z $packed ]] || stages=("${stages[@]:1}")  # not to be built
+  [[ -z $packed ]] || stages=(tests:{tensor,autograd,nn,detection} "${all[@]:7}")
 fi
+[[ -z $packed || ! " ${stages[*]} " =~ \ (build|tests:datasets|tests:apps)\  ]] || usage "$packed does not hold ${BASH_REMATCH[1]}"
 [[ -z $packed || -f $packed ]] || usage "$packed is not there; make it with tests/pack_gpu.sh"
 [[ -z $bundle || -d $bundle/include ]] || usage "$bundle has no include/ folder; make it with tests/bundle_deps.sh"
 
@@ -84,8 +85,10 @@ run_build() {
     -DTAILSEG_WERROR=OFF)  # a compiler newer than ours may warn of more
   [[ -n $bundle ]] && options+=("-DTAILSEG_DEPS=$(cd "$bundle" && pwd)")
   for room in tensor autograd nn detection datasets apps; do
-    [[ $wanted != *" tests:$room "* && ! $wanted =~ \ (mem|race|sync)check ]] || targets+=("tailseg_test_$room")
+    local checked="\ (mem|race|sync)check:[a-z,]*$room"
+    [[ $wanted != *" tests:$room "* && ! $wanted =~ $checked ]] || targets+=("tailseg_test_$room")
   done
+  [[ ! $wanted =~ \ (mem|race|sync)check\  ]] || targets+=(tailseg_test_{tensor,autograd,nn,detection})
   [[ $wanted != *" tests:apps "* && $wanted != *" tests:datasets "* ]] || targets=(all)
   cmake -S . -B "$build" -G Ninja "${options[@]}" &&
     cmake --build "$build" --target tailseg-{train,evaluate,profile,make-dataset} "${targets[@]}"
@@ -100,7 +103,8 @@ sanitize() {  # tool, rooms, then what else the tests are given
   command -v compute-sanitizer > /dev/null || { echo "skipped: compute-sanitizer was not found"; return 3; }
   local room bad=0 tool=$1 rooms=$2 only=()
   [[ $(compute-sanitizer --help 2>&1) =~ --kernel-(regex|name) ]] && only=("${BASH_REMATCH[0]}" kns=tailseg)
-  for room in ${rooms:-tensor autograd nn detection}; do
+  rooms=${rooms:-tensor,autograd,nn,detection}
+  for room in ${rooms//,/ }; do
     echo "--- $tool: $room"
     compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 5 --report-api-errors no "${only[@]}" \
       "$programs/tailseg_test_$room" "${@:3}" || bad=1
@@ -232,9 +236,15 @@ run_kernels() {
 }
 
 run_bench() {  # a file of its own for each row
-  local name="bench ${1:-}"
+  local name="bench${1:+ $1}"
   bash tests/benchmarks/gpu_vs_torchvision.sh --build "$build" --rounds "${TAILSEG_BENCH_ROUNDS:-2}" \
     --json "$kept/${name//[: ]/_}.json" "$@"
+}
+
+keep_logs() {
+  [[ -n $keep ]] || return 0
+  mkdir -p "$keep" && (cd "$kept" && find . -maxdepth 1 -name '*.log' -o -name '*.result' -o -name 'bench*.json') |
+    tar -czf "$keep/gpu.tgz" -C "$kept" -T -
 }
 
 wanted=" ${stages[*]} "
@@ -244,6 +254,7 @@ for stage in "${stages[@]}"; do
   left=$((${TAILSEG_GPU_DEADLINE:-1000000} - SECONDS))
   if ((left < 20)); then
     printf '%-22s %4d s  %s\n' "$stage" 0 "FAILED (not run: no time left)" > "$kept/${stage//:/_}.result"
+    keep_logs
     continue
   fi
   allowed=$((left - 10 < limit ? left - 10 : limit))
@@ -261,10 +272,7 @@ for stage in "${stages[@]}"; do
   esac
   printf '%-22s %4d s  %s\n' "$stage" $((SECONDS - begin)) "$result" > "$kept/${stage//:/_}.result"
   echo "=== $(cat "$kept/${stage//:/_}.result")"
-  if [[ -n $keep ]]; then
-    mkdir -p "$keep" && (cd "$kept" && find . -maxdepth 1 -name '*.log' -o -name '*.result' -o -name 'bench*.json') |
-      tar -czf "$keep/gpu.tgz" -C "$kept" -T -
-  fi
+  keep_logs
 done
 
 echo

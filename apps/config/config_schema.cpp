@@ -1,5 +1,6 @@
 // The keys of the configuration, in the order in which they are written, with their meaning and limits: model.* in
-// model_keys.cpp, data.*, solver.*, test.* and train.* in run_keys.cpp, calibration.* here.
+// model_keys.cpp, data.*, test.* and train.* in run_keys.cpp, solvers, samplers and losses in setting_groups.cpp,
+// calibration.* here.
 #include "apps/config/recipes.h"
 #include "apps/config/setting_groups.h"
 

@@ -73,7 +73,8 @@ void add_sharing(ConfigSchema& s, const std::string& group, const std::string& w
 }
 
 void add_roi(ConfigSchema& s, RoiConfig& r) {
-  s.add("model.roi.append_gt", &r.append_gt, "objects' own boxes among the proposals")
+  s.add("model.roi.append_gt", &r.append_gt,
+        "objects' own boxes among the proposals; prepend: matched apart from them, each its own")
       .choices({"prepend", "append", "no"});
   s.add("model.roi.iou_threshold", &r.iou_threshold, "foreground from here on").range(0, 1);
   s.add("model.roi.low_quality", &r.low_quality, "as model.rpn.low_quality, from iou_threshold on")

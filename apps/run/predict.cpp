@@ -126,9 +126,10 @@ bool predict(const PredictOptions& options) {
   images.StartArray();
   std::set<std::string> used;
   int64_t image_id = 0;
+  bool stopped = false;
   catch_stop_signals();
   for (const std::string& path : photos) {
-    if (stop_signal()) break;
+    if ((stopped = stop_signal() != 0)) break;
     Image photo;
     try {
       photo = read_image(path);
@@ -145,7 +146,6 @@ bool predict(const PredictOptions& options) {
     for (const FoundObject& object : objects) write_object(results, object, loaded.classes, image_id);
     std::cout << path << ": " << objects.size() << " objects, " << name << "\n" << std::flush;
   }
-  const bool stopped = stop_signal() != 0;
   TS_CHECK(image_id > 0 || stopped, "none of the ", photos.size(), " photos could be read");
   results.EndArray();
   images.EndArray();

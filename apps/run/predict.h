@@ -18,7 +18,7 @@ struct PredictOptions {
 // Writes DIR/<name>.png for each photo and DIR/results.json (COCO form; image_id counts the photos from 1 in the order
 // of images.json). A photo that cannot be read is reported and skipped; when none can, that is an Error. So is a path
 // that does not exist, and an output folder that holds the photos. Returns false where Ctrl-C, SIGTERM or a hang-up
-// ended it early: both files then have the photos before.
+// ended it early: both files then have the photos before. A closed pipe on standard output ends nothing.
 bool predict(const PredictOptions& options);
 
 }  // namespace tailseg

@@ -7,6 +7,15 @@
 #include "datasets/annotations_subset.h"
 
 namespace tailseg {
+namespace {
+
+bool draws_photos(const std::string& sampler) {
+  const auto rows = photo_samplers();
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const PhotoSamplerRow& row) { return sampler == row.name && !row.draws_classes; });
+}
+
+}  // namespace
 
 TrainingData open_training(const Config& config, const TrainOptions& options) {
   TrainingData data;
@@ -26,6 +35,7 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
   const int64_t batch = config.solver.ims_per_batch;
   data.images = sampler.drawable;
   data.order = sampler.order;
+  data.one_orientation = sampling.aspect_grouping && draws_photos(config.train.sampler.type);
   data.batches_in_epoch = (static_cast<int64_t>(data.order(0).images.size()) + batch - 1) / batch;
   data.loading = loader_config(config, data.split.images, true);
   data.loading.augment = options.overfit == 0;
@@ -43,7 +53,8 @@ TrainingData open_training(const Config& config, const TrainOptions& options) {
 std::string padding_summary(const Config& config, const TrainingData& data) {
   const InputConfig& input = data.input;
   if (input.buckets.empty()) {
-    return config.train.capture ? "data.buckets is empty: a step is captured anew for every size of batch" : "";
+    return config.train.capture ? "data.buckets is empty: a step is captured anew for every size of batch, 16 at most"
+                                : "";
   }
   const Images& images = data.split.set.images;
   const int64_t edge = *std::max_element(input.short_edges.begin(), input.short_edges.end());
@@ -55,6 +66,7 @@ std::string padding_summary(const Config& config, const TrainingData& data) {
     outside += std::find(input.buckets.begin(), input.buckets.end(), padded) == input.buckets.end();
   }
   std::string line = "batches are padded to the sizes of data.buckets";
+  if (!data.one_orientation) line += "; those that mix wide and tall images may fit none of them";
   if (outside > 0) {
     line +=
         text("; ", outside, " of ", images.size(), " images fit none of them: their batches keep sizes of their own");

@@ -18,7 +18,8 @@ struct TrainingData {
   EpochOrder order;
   int64_t images = 0;  // that the sampler may draw
   int64_t batches_in_epoch = 0;
-  std::unique_ptr<Split> val;  // null: none is configured, nothing is evaluated
+  bool one_orientation = false;  // wide and tall images are never in one batch
+  std::unique_ptr<Split> val;    // null: none is configured, nothing is evaluated
 };
 
 // Opens both splits, so that a validation file that is missing or of other categories is known before training, not

@@ -60,6 +60,8 @@ EnvironmentReport environment_report(const EnvironmentReport& more) {
       {"memory", text(int64_t(bytes / (1 << 20)), " MiB")},
       {"system", text(system.sysname, " ", system.release)},
       {"OMP_NUM_THREADS", from_environment("OMP_NUM_THREADS")},
+      {"OMP_WAIT_POLICY", from_environment("OMP_WAIT_POLICY")},
+      {"GOMP_SPINCOUNT", from_environment("GOMP_SPINCOUNT")},
   };
   report.insert(report.end(), more.begin(), more.end());
   return report;

@@ -113,6 +113,16 @@ TEST_CASE("failed work ends with 1 and one line that names the file") {
   REQUIRE(std::count(swapped.err.begin(), swapped.err.end(), '\n') == 1);
 }
 
+TEST_CASE("a file that may not grow any further is an error that names it") {
+  const auto folder = std::filesystem::temp_directory_path() / ("tailseg_limit_" + std::to_string(::getpid()));
+  const Ran ran = run(
+      "tailseg-make-dataset --images 4 --val-images 1 --size 64x64 --classes 3 --range 2 --output " + folder.string(),
+      "", "ulimit -f 1; ");
+  std::filesystem::remove_all(folder);
+  REQUIRE(ran.code == 1);
+  REQUIRE_THAT(ran.err, StartsWith("error: ") && Contains(folder.string()));
+}
+
 TEST_CASE("a result that cannot be printed is a failure") {
   const Ran full = run("tailseg-inspect " + kSample + "annotations.json --json", "/dev/full");
   REQUIRE(full.code == 1);

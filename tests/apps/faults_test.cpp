@@ -196,6 +196,8 @@ TEST_CASE("an output never takes the place of what was read, or of a run's log")
   CHECK(shop.said.find("is the file that is read") != std::string::npos);
   CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", log}) == 1);
   CHECK(shop.said.find("no HTML page") != std::string::npos);
+  CHECK(shop.run({"tailseg-profile", "--config", shop.path("tiny.toml"), "--trace", shop.path("tiny.toml")}) == 1);
+  CHECK(shop.said.find("--trace") != std::string::npos);
   CHECK((contents(weights) == weights_before && contents(log) == log_before));
   CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", shop.path("page.html")}) == 0);
   CHECK(shop.run({"tailseg-report", shop.path("run"), "--output", shop.path("page.html")}) == 0);  // a page may

@@ -63,7 +63,8 @@ for row in "${rows[@]}"; do
     theirs+=("$(sed -nE 's/.*"torchvision": "[^"]*", "ms": ([0-9.]+).*/\1/p' <<< "$line")")
     their_mib=$(field tensor_mib "$line")
   done
-  a=$(median "${ours[@]}") b=$(median "${theirs[@]}") share=$(median "${shares[@]}")
+  a=$(median "${ours[@]}") b=$(median "${theirs[@]}")
+  for ((round = 0; round < rounds; ++round)); do [[ ${ours[round]} != "$a" ]] || share=${shares[round]}; done
   read -r ratio rate each their_each <<< "$(awk -v a="$a" -v b="$b" -v n="$batch" -v m="$mib" -v t="$their_mib" \
     'BEGIN {
       none = b == "nan"
