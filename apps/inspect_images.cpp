@@ -109,7 +109,8 @@ void size_of(Json& json, const char* key, const int64_t (&size)[2]) {
 }  // namespace
 
 PhotoReport inspect_photos(const std::string& path) {
-  const std::vector<std::string> files = photo_files({path});
+  std::vector<std::string> left_out;
+  const std::vector<std::string> files = photo_files({path}, &left_out);
   const auto facts = look_at_all(
       files.size(), [&](size_t i, std::vector<uint8_t>& scratch) { return look_at(files[i], 0, 0, scratch); });
   PhotoReport report;
@@ -121,6 +122,7 @@ PhotoReport inspect_photos(const std::string& path) {
       report.problems.push_back({files[i], facts[i].problem, -1});
     }
   }
+  for (const std::string& file : left_out) report.problems.push_back({file, "only JPEG and PNG are read", -1});
   return report;
 }
 

@@ -3,24 +3,33 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <set>
 
 #include "tensor/error.h"
 
 namespace tailseg {
 
-bool is_photo_name(const std::string& path) {
+namespace {
+
+bool ends_in(const std::string& path, const std::set<std::string>& endings) {
   std::string ending = std::filesystem::path(path).extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+  return endings.count(ending) > 0;
 }
+
+}  // namespace
+
+bool is_photo_name(const std::string& path) { return ends_in(path, {".jpg", ".jpeg", ".png"}); }
 
 namespace {
 
-void append_folder(const std::string& folder, std::vector<std::string>& files) {
+void append_folder(const std::string& folder, std::vector<std::string>& files, std::vector<std::string>* left_out) {
   std::error_code error, unreadable;
   std::vector<std::string> found;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (is_photo_name(entry->path()) && !entry->is_directory(unreadable)) found.push_back(entry->path().string());
+    const std::string path = entry->path().string();
+    if (is_photo_name(path) && !entry->is_directory(unreadable)) found.push_back(path);
+    if (left_out && ends_in(path, {".gif", ".webp", ".bmp", ".tif", ".tiff"})) left_out->push_back(path);
   }
   TS_CHECK(!error, "reading folder ", folder, ": ", error.message());
   TS_CHECK(!found.empty(), "reading photos: the folder ", folder,
@@ -31,7 +40,7 @@ void append_folder(const std::string& folder, std::vector<std::string>& files) {
 
 }  // namespace
 
-std::vector<std::string> photo_files(const std::vector<std::string>& paths) {
+std::vector<std::string> photo_files(const std::vector<std::string>& paths, std::vector<std::string>* left_out) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -39,11 +48,12 @@ std::vector<std::string> photo_files(const std::vector<std::string>& paths) {
     TS_CHECK(std::filesystem::exists(status), "reading photos: ", path, ": ",
              error ? error.message() : "No such file or directory");
     if (std::filesystem::is_directory(status)) {
-      append_folder(path, files);
+      append_folder(path, files, left_out);
     } else {
       files.push_back(path);
     }
   }
+  if (left_out) std::sort(left_out->begin(), left_out->end());
   return files;
 }
 

@@ -13,8 +13,10 @@ namespace tailseg {
 bool is_photo_name(const std::string& path);
 
 // The files among `paths`, and of the folders among them every .jpg, .jpeg and .png in the order of the names,
-// sub-folders not entered. Throws Error for a path that does not exist and for a folder without a photo.
-std::vector<std::string> photo_files(const std::vector<std::string>& paths);
+// sub-folders not entered. Pictures of kinds that are not read (.gif, .webp, .bmp, .tif, .tiff) are left out, and named
+// in `left_out` where it is given. Throws Error for a path that does not exist and for a folder without a photo.
+std::vector<std::string> photo_files(const std::vector<std::string>& paths,
+                                     std::vector<std::string>* left_out = nullptr);
 
 // The photos of photo_files(paths). Image ids count from 1, sizes are read from the headers (upright), `file` is the
 // path, so the loader's root is empty. A photo with a bad header throws Error if `skipped` is null and adds its message

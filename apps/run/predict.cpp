@@ -106,7 +106,8 @@ void write_picture(const fs::path& path, const Image& picture) {
 }  // namespace
 
 bool predict(const PredictOptions& options) {
-  const std::vector<std::string> photos = photo_files(options.inputs);
+  std::vector<std::string> left_out;
+  const std::vector<std::string> photos = photo_files(options.inputs, &left_out);
   check_apart(photos, options.output);
   make_output_folder(options.output);
   Context ctx(device_of(options.device));
@@ -126,6 +127,7 @@ bool predict(const PredictOptions& options) {
   images.StartArray();
   std::set<std::string> used;
   int64_t image_id = 0;
+  for (const std::string& path : left_out) std::cerr << "skipped: " << path << ": only JPEG and PNG are read\n";
   bool stopped = false;
   catch_stop_signals();
   for (const std::string& path : photos) {

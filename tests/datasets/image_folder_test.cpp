@@ -45,5 +45,10 @@ TEST_CASE("photos of files and folders become a set that loads") {
   fs::create_symlink("loop", folder / "loop");
   CHECK_THROWS_WITH(photo_files({(folder / "loop").string()}), Contains("symbolic links"));
   CHECK(photo_files({(folder / "notes.txt").string()}).size() == 1);  // who names a file means it
+  for (const char* name : {"b.WebP", "a.gif"}) std::ofstream(folder / name) << "x";
+  std::vector<std::string> left_out;
+  const size_t photos = photo_files({folder.string()}).size();
+  CHECK(photo_files({folder.string()}, &left_out).size() == photos);
+  CHECK(left_out == std::vector<std::string>{(folder / "a.gif").string(), (folder / "b.WebP").string()});
   fs::remove_all(folder);
 }
