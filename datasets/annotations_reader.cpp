@@ -46,8 +46,9 @@ class CategoryReader {
 
  private:
   void keep() {
-    if (utf8_text(name_.value) != name_.value)
+    if (utf8_text(name_.value) != name_.value) {
       throw JsonMismatch(text("category ", id_.value, ": its name is not UTF-8"));
+    }
     Category category{id_.value, name_.value, "", 0, -1, -1};
     if (object_.has(synset_)) category.synset = synset_.value;
     if (object_.has(images_)) category.image_count = images_.value;

@@ -8,7 +8,6 @@
 #include "tensor/error.h"
 
 namespace tailseg {
-
 namespace {
 
 bool ends_in(const std::string& path, const std::set<std::string>& endings) {
@@ -16,12 +15,6 @@ bool ends_in(const std::string& path, const std::set<std::string>& endings) {
   std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
   return endings.count(ending) > 0;
 }
-
-}  // namespace
-
-bool is_photo_name(const std::string& path) { return ends_in(path, {".jpg", ".jpeg", ".png"}); }
-
-namespace {
 
 void append_folder(const std::string& folder, std::vector<std::string>& files, std::vector<std::string>* left_out) {
   std::error_code error, unreadable;
@@ -39,6 +32,8 @@ void append_folder(const std::string& folder, std::vector<std::string>& files, s
 }
 
 }  // namespace
+
+bool is_photo_name(const std::string& path) { return ends_in(path, {".jpg", ".jpeg", ".png"}); }
 
 std::vector<std::string> photo_files(const std::vector<std::string>& paths, std::vector<std::string>* left_out) {
   std::vector<std::string> files;

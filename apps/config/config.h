@@ -1,7 +1,7 @@
 // Every setting of a run, as plain structs. The initial values are those of the preset `mmdet`; presets.cpp has what
 // the other presets change, the files that config_schema.cpp names have the keys, comments and limits,
-// apps/configs/README.md the names that detectron2 and mmdetection use for the same things. Which reference does what, and why it changes
-// numbers: METHODS 5 and 6.
+// apps/configs/README.md the names that detectron2 and mmdetection use for the same things. Which reference does what,
+// and why it changes numbers: METHODS 5 and 6.
 #pragma once
 
 #include <cstdint>
